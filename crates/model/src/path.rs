@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The longest accepted path in bytes.
-pub const MAX_PATH_BYTES: usize = 4096;
+const MAX_PATH_BYTES: usize = 4096;
 
 /// Why a path of a git tree is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,7 @@ pub enum PathError {
     /// No bytes at all.
     #[error("the path is empty")]
     Empty,
-    /// More than [`MAX_PATH_BYTES`].
+    /// More than 4,096 bytes.
     #[error("the path is longer than {MAX_PATH_BYTES} bytes")]
     TooLong,
     /// Bytes that are not UTF-8.
