@@ -14,6 +14,9 @@ pub trait Message: prost::Message + Default + Send + Sync + 'static {
     /// The run it belongs to.
     fn scope(&self) -> Option<&v1::Scope>;
 
+    /// Writes the run it belongs to.
+    fn set_scope(&mut self, scope: v1::Scope);
+
     /// Tells messages of one kind apart within a run; see [`crate::MessageSpec::key`].
     fn key(&self) -> String;
 }
@@ -25,6 +28,10 @@ macro_rules! messages {
 
             fn scope(&self) -> Option<&v1::Scope> {
                 self.scope.as_ref()
+            }
+
+            fn set_scope(&mut self, scope: v1::Scope) {
+                self.scope = Some(scope);
             }
 
             fn key(&self) -> String {
