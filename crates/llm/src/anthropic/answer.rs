@@ -10,13 +10,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::fault;
 use super::sse::{SseDecoder, SseEvent};
-use super::wire::{StopDetails, WireEnd, WireEvent, WireUsage};
+use super::wire::{StopDetails, WireDelta, WireEnd, WireEvent, WireUsage};
 use crate::{LlmError, LlmEvent, RetryCause, StopReason, Usage};
 
 /// Most bytes of a whole answer on the wire.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
-/// The names of events that [`WireEvent`] reads. Others may hold anything and are not parsed.
+/// The names of events that [`WireEvent`] reads. Others may hold anything and are not parsed, but
+/// for those without a name: some servers only write it inside.
 const READ_EVENTS: [&str; 5] = [
     "message_start",
     "content_block_delta",
@@ -114,12 +115,14 @@ struct Reader {
 
 impl Reader {
     fn read(&mut self, event: &SseEvent) {
-        if self.ended || !READ_EVENTS.contains(&event.name.as_str()) {
+        let is_nameless = event.name.is_empty();
+        if self.ended || !(is_nameless || READ_EVENTS.contains(&event.name.as_str())) {
             return;
         }
-        let Ok(event) = serde_json::from_str::<WireEvent>(&event.data) else {
-            self.end(Err(LlmError::retry(RetryCause::Interrupted)));
-            return;
+        let event = match serde_json::from_str::<WireEvent>(&event.data) {
+            Ok(event) => event,
+            Err(_) if is_nameless => return,
+            Err(_) => return self.end(Err(LlmError::retry(RetryCause::Interrupted))),
         };
         match event {
             WireEvent::MessageStart { message } => self.add_usage(message.usage),
@@ -140,8 +143,8 @@ impl Reader {
         }
     }
 
-    fn add_delta(&mut self, delta: super::wire::WireDelta) {
-        if let super::wire::WireDelta::TextDelta { text } = delta
+    fn add_delta(&mut self, delta: WireDelta) {
+        if let WireDelta::TextDelta { text } = delta
             && !text.is_empty()
         {
             self.ready.push_back(Ok(LlmEvent::Delta(text)));

@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Proxy, Response, redirect};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
-use url::Url;
+use url::{Host, Url};
 
 use super::answer::{self, Patience};
 use super::config::{AnthropicConfig, ConfigError};
@@ -79,6 +79,9 @@ impl AnthropicClient {
         if let Some(proxy) = &config.proxy {
             let proxy = Proxy::all(proxy.clone()).map_err(ConfigError::Http)?;
             builder = builder.proxy(proxy);
+        } else if is_loopback(&config.base_url) {
+            // The system's proxy cannot reach this machine's own loopback.
+            builder = builder.no_proxy();
         }
         let http = builder.build().map_err(ConfigError::Http)?;
         Ok(Self {
@@ -99,7 +102,11 @@ impl AnthropicClient {
             Ok(Ok(response)) => response,
         };
         if response.status().is_success() {
-            return Ok(response);
+            return match is_event_stream(response.headers()) {
+                true => Ok(response),
+                // A web page, most likely: the base address is another server's.
+                false => Err(LlmError::reject("no_event_stream").into()),
+            };
         }
         let status = response.status().as_u16();
         let hints = RetryHints::from_headers(response.headers());
@@ -173,6 +180,15 @@ fn endpoint(base: &Url) -> Result<Url, ConfigError> {
     Ok(endpoint)
 }
 
+fn is_loopback(address: &Url) -> bool {
+    match address.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
 fn headers(config: &AnthropicConfig) -> Result<HeaderMap, ConfigError> {
     let version = HeaderValue::from_str(&config.api_version)
         .map_err(|_| ConfigError::Header("the API version"))?;
@@ -210,6 +226,16 @@ async fn read_fault(mut response: Response, until: Instant) -> Vec<u8> {
         }
     }
     body
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    kind.trim_start()
+        .to_ascii_lowercase()
+        .starts_with("text/event-stream")
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {

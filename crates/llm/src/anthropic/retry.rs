@@ -67,7 +67,9 @@ mod tests {
 
     use super::*;
 
-    fn hints(headers: &[(&'static str, &'static str)]) -> RetryHints {
+    type Headers = &'static [(&'static str, &'static str)];
+
+    fn hints(headers: Headers) -> RetryHints {
         let headers = headers
             .iter()
             .map(|(name, value)| {
@@ -83,7 +85,7 @@ mod tests {
     #[test]
     fn headers_are_read_in_order_of_precision() {
         const NOW: (&str, &str) = ("date", "Sun, 22 Nov 2026 15:00:00 GMT");
-        let cases: &[(&[(&str, &str)], Option<u64>)] = &[
+        let cases: &[(Headers, Option<u64>)] = &[
             (&[], None),
             (&[("retry-after", "7")], Some(7_000)),
             (&[("retry-after", "0.5")], Some(500)),
