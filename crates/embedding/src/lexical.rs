@@ -153,4 +153,17 @@ mod tests {
         let many: String = (0..10_000).map(|n| format!("{n} ")).collect();
         assert_eq!(lexemes(&many).len(), MAX_LEXEMES);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn lexemes_of_any_text_need_no_quoting(text in proptest::prelude::any::<String>()) {
+            let lexemes = lexemes(&text);
+            proptest::prop_assert!(lexemes.is_sorted_by(|a, b| a < b));
+            for lexeme in &lexemes {
+                proptest::prop_assert!((1..=MAX_LEXEME_BYTES).contains(&lexeme.len()));
+                proptest::prop_assert!(lexeme.chars().all(char::is_alphanumeric), "{}", lexeme);
+                proptest::prop_assert!(!lexeme.contains(|c: char| c.is_ascii_uppercase()));
+            }
+        }
+    }
 }

@@ -278,4 +278,19 @@ mod tests {
             dot(0, 2)
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_has_a_direction_or_is_empty(text in "(\\PC|[a-zA-Z0-9_ ]|\\x00){0,300}") {
+            static TABLE: std::sync::LazyLock<StaticTable> =
+                std::sync::LazyLock::new(|| StaticTable::load().expect("table loads"));
+            let embedded = TABLE.embed_one(&text);
+            if let Some(vector) = embedded.as_slice() {
+                let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+                proptest::prop_assert!((norm - 1.0).abs() < 1e-4);
+            }
+            let is_known = !TABLE.ids(&text).is_empty();
+            proptest::prop_assert_eq!(embedded.as_slice().is_some(), is_known);
+        }
+    }
 }

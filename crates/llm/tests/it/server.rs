@@ -13,7 +13,7 @@ use caffeine_llm::{LlmRequest, Pace, Turn};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Collected, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::HeaderMap;
 use hyper::service::service_fn;
@@ -49,9 +49,12 @@ impl Reply {
             .iter()
             .map(|(name, data)| format!("event: {name}\ndata: {data}\n\n"))
             .collect();
-        Self::status(200)
-            .header("content-type", "text/event-stream")
-            .then(&text)
+        Self::answer().then(&text)
+    }
+
+    /// The beginning of a streamed answer.
+    pub(crate) fn answer() -> Self {
+        Self::status(200).header("content-type", "text/event-stream; charset=utf-8")
     }
 
     /// An error as the API words it.
@@ -220,7 +223,7 @@ async fn serve(connection: TcpStream, state: Arc<State>) {
             let body = body
                 .collect()
                 .await
-                .map(|body| body.to_bytes())
+                .map(Collected::to_bytes)
                 .unwrap_or_default();
             let call = Call {
                 method: parts.method,
