@@ -33,10 +33,7 @@ pub(crate) fn find(text: &str) -> Vec<Span> {
         next += 1;
         let following = marks.get(next);
         if !mark.begins {
-            let floor = next
-                .checked_sub(2)
-                .and_then(|at| marks.get(at))
-                .map_or(0, |mark| mark.end);
+            let floor = next.checked_sub(2).and_then(|at| marks.get(at)).map_or(0, |mark| mark.end);
             spans.extend(tail(text, &lines, mark, floor));
             continue;
         }
@@ -53,11 +50,7 @@ pub(crate) fn find(text: &str) -> Vec<Span> {
 }
 
 fn span(start: usize, end: usize) -> Span {
-    Span {
-        start,
-        end,
-        rule: RULE,
-    }
+    Span { start, end, rule: RULE }
 }
 
 /// A line without its end, and where it begins.
@@ -92,12 +85,7 @@ fn marks(lines: &[Line<'_>]) -> Vec<Mark> {
                 if let Some(length) = kind_length(&line.as_bytes()[kind..]) {
                     let start = line_start + column;
                     let end = line_start + kind + length;
-                    marks.push(Mark {
-                        begins,
-                        line: index,
-                        start,
-                        end,
-                    });
+                    marks.push(Mark { begins, line: index, start, end });
                 }
             }
         }
@@ -109,12 +97,8 @@ fn marks(lines: &[Line<'_>]) -> Vec<Mark> {
 /// The length of a private key's kind with the dashes behind it, if the bytes begin with one.
 fn kind_length(bytes: &[u8]) -> Option<usize> {
     let bytes = &bytes[..bytes.len().min(MAX_KIND_BYTES)];
-    let closing = bytes
-        .windows(CLOSING.len())
-        .position(|bytes| bytes == CLOSING.as_bytes())?;
-    let is_key = bytes[..closing]
-        .windows(KIND.len())
-        .any(|bytes| bytes == KIND.as_bytes());
+    let closing = bytes.windows(CLOSING.len()).position(|bytes| bytes == CLOSING.as_bytes())?;
+    let is_key = bytes[..closing].windows(KIND.len()).any(|bytes| bytes == KIND.as_bytes());
     is_key.then_some(closing + CLOSING.len())
 }
 
@@ -127,12 +111,8 @@ fn cut_end(lines: &[Line<'_>], begin: &Mark, following: Option<&Mark>) -> usize 
         return following.start;
     }
     let first = begin.line + 1;
-    let last = following
-        .map_or(lines.len(), |mark| mark.line)
-        .min(first + MAX_KEY_LINES);
-    let body = lines[first..last]
-        .iter()
-        .take_while(|(_, line)| is_body(line) || is_header(line));
+    let last = following.map_or(lines.len(), |mark| mark.line).min(first + MAX_KEY_LINES);
+    let body = lines[first..last].iter().take_while(|(_, line)| is_body(line) || is_header(line));
     let (start, line) = lines[begin.line + body.count()];
     start + line.len()
 }
@@ -143,16 +123,10 @@ fn tail(text: &str, lines: &[Line<'_>], end: &Mark, floor: usize) -> Option<Span
     let (line_start, _) = lines[end.line];
     let before = &text[floor.max(line_start)..end.start];
     if floor <= line_start && inner(before).is_empty() {
-        let body = lines[..end.line]
-            .iter()
-            .rev()
-            .take_while(|(_, line)| is_body(line))
-            .count();
+        let body = lines[..end.line].iter().rev().take_while(|(_, line)| is_body(line)).count();
         return (body > 0).then(|| span(lines[end.line - body].0, end.end));
     }
-    let body = before
-        .trim_end_matches(|c: char| c == '\\' || is_base64_char(c))
-        .len();
+    let body = before.trim_end_matches(|c: char| c == '\\' || is_base64_char(c)).len();
     let start = end.start - (before.len() - body);
     (end.start - start >= MIN_TAIL).then(|| span(start, end.end))
 }
@@ -196,9 +170,7 @@ fn is_header(line: &str) -> bool {
 }
 
 fn inner(line: &str) -> &str {
-    let around: &[char] = &[
-        ' ', '\t', '"', '\'', '`', ',', '+', '\\', '#', '*', '>', '|',
-    ];
+    let around: &[char] = &[' ', '\t', '"', '\'', '`', ',', '+', '\\', '#', '*', '>', '|'];
     let line = line.trim_matches(around);
     let line = line.strip_suffix("\\n").unwrap_or(line);
     line.trim_matches(['"', '\''])
@@ -217,28 +189,17 @@ mod tests {
 
     /// What is taken out of the text.
     fn found(text: &str) -> Vec<&str> {
-        find(text)
-            .iter()
-            .map(|span| &text[span.start..span.end])
-            .collect()
+        find(text).iter().map(|span| &text[span.start..span.end]).collect()
     }
 
     #[test]
     fn whole_keys_are_found_wherever_they_stand() {
-        let kinds = [
-            "PRIVATE KEY",
-            "RSA PRIVATE KEY",
-            "OPENSSH PRIVATE KEY",
-            "PGP PRIVATE KEY BLOCK",
-        ];
+        let kinds = ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"];
         for kind in kinds {
             let key = format!("-----BEGIN {kind}-----\n{LINE}\n{TAIL}\n-----END {kind}-----");
             assert_eq!(found(&format!("a = '''{key}'''\nb = 1\n")), [key.as_str()]);
             let escaped = key.replace('\n', "\\n");
-            assert_eq!(
-                found(&format!("a = \"{escaped}\", b = 1\n")),
-                [escaped.as_str()]
-            );
+            assert_eq!(found(&format!("a = \"{escaped}\", b = 1\n")), [escaped.as_str()]);
         }
     }
 
@@ -260,10 +221,7 @@ mod tests {
         assert_eq!(found(&text), [key.as_str(), key.as_str()]);
         let (_, tail) = key.split_once(LINE).expect("the key holds the line");
         let tail = format!("{LINE}{tail}");
-        assert_eq!(
-            found(&format!("{tail}\", \"{key}\"")),
-            [tail.as_str(), key.as_str()]
-        );
+        assert_eq!(found(&format!("{tail}\", \"{key}\"")), [tail.as_str(), key.as_str()]);
     }
 
     #[test]

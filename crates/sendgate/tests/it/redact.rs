@@ -53,10 +53,7 @@ fn overlapping_findings_become_one() {
     let text = format!("token = \"{}\"", github_token('a'));
     assert_eq!(redact(&text).findings.len(), 1);
     let text = format!("password = \"{}\"", github_token('a'));
-    assert_eq!(
-        redact(&text).text,
-        "password = \"<redacted:github-token:00000001>\""
-    );
+    assert_eq!(redact(&text).text, "password = \"<redacted:github-token:00000001>\"");
 }
 
 /// Text that is full of beginnings and pieces of secrets.
@@ -126,10 +123,7 @@ fn no_text_makes_the_search_slow() {
     for piece in pieces {
         let text = piece.repeat((1 << 20) / piece.len());
         let redacted = redact(&text);
-        assert_eq!(
-            redacted.text.matches('\n').count(),
-            text.matches('\n').count()
-        );
+        assert_eq!(redacted.text.matches('\n').count(), text.matches('\n').count());
     }
     // Measured: 0.9 s unoptimised. Anything quadratic takes hours.
     assert!(started.elapsed() < Duration::from_secs(60));
