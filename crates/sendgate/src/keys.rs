@@ -7,7 +7,9 @@
 
 use crate::redact::Span;
 
-pub(crate) const RULE: &str = "private-key";
+const RULE: &str = "private-key";
+/// Not called a key, as it may be a certificate or a picture.
+const BARE_RULE: &str = "encoded-block";
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -138,7 +140,7 @@ fn bare_bodies(lines: &[Line<'_>]) -> Vec<Span> {
         .filter(|block| block.iter().filter(|(_, line)| is_long(line)).count() >= MIN_BARE_LINES)
         .filter_map(|block| {
             let ((start, _), (last, line)) = (block.first()?, block.last()?);
-            Some(span(*start, last + line.len()))
+            Some(Span { start: *start, end: last + line.len(), rule: BARE_RULE })
         })
         .collect()
 }
@@ -147,16 +149,14 @@ fn bare_bodies(lines: &[Line<'_>]) -> Vec<Span> {
 /// escapes of a string literal around it.
 fn is_body(line: &str) -> bool {
     let line = inner(line);
-    line.len() >= 4
-        && line.chars().all(is_base64_char)
-        && (line.len() >= *LONG_LINE.start() || line.ends_with('=') || has_mixed(line))
+    line.len() >= 4 && line.chars().all(is_base64_char) && (line.ends_with('=') || has_mixed(line))
 }
 
 fn is_long(line: &str) -> bool {
     is_body(line) && LONG_LINE.contains(&inner(line).len())
 }
 
-/// A short line of a key has letters of both cases or digits among letters, ordinary words do not.
+/// A line of a key has letters of both cases and digits; ordinary words and hexadecimal do not.
 fn has_mixed(line: &str) -> bool {
     let upper = line.bytes().any(|byte| byte.is_ascii_uppercase());
     let lower = line.bytes().any(|byte| byte.is_ascii_lowercase());
@@ -231,6 +231,7 @@ mod tests {
             "abcd\nefgh\nijkl\nmnop\n",
             "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n",
             "see BEGIN PRIVATE KEY in the manual\n",
+            &format!("{0}\n{0}\n{0}\n", "0123456789abcdef".repeat(4)),
             "one\ntwo\nthree\n-----END CERTIFICATE-----\n",
         ];
         for text in texts {

@@ -18,7 +18,7 @@ struct Rule {
 }
 
 const RULES: [Rule; 22] = [
-    Rule { name: "aws-access-key", pattern: r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}", accept: any },
+    Rule { name: "aws-access-key", pattern: r"(?-u:\b)(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?-u:\b)", accept: any },
     Rule { name: "github-token", pattern: r"(?:gh[oprsu]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,})", accept: any },
     Rule {
         name: "gitlab-token",
@@ -59,7 +59,7 @@ const RULES: [Rule; 22] = [
     },
     Rule {
         name: "authorization",
-        pattern: r#"(?i)(?-u:\b)(?:authorization|x-api-key|private-token)['"]?\s*[:=,]\s*['"]?(?:(?:bearer|basic|token)\s+)?([A-Za-z0-9+/=_.~-]{16,})"#,
+        pattern: r#"(?i)(?-u:\b)(?:authorization|x-api-key|private-token)['"]?\s*(?::\s*['"]?|[=,]\s*['"])(?:(?:bearer|basic|token)\s+)?([A-Za-z0-9+/=_.~-]{16,})"#,
         accept: is_random,
     },
     // `password = "…"` in every language: the name, perhaps more of it, a type, a sign, quotes.
@@ -145,11 +145,11 @@ fn is_no_placeholder(value: &str) -> bool {
     !is_template && !is_stand_in
 }
 
-/// A random string: enough different characters, digits among letters.
+/// A random string: enough different characters, digits among letters, no constant's name.
 fn is_random(value: &str) -> bool {
     is_no_placeholder(value)
         && has_digit(value)
-        && value.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && value.bytes().any(|byte| byte.is_ascii_lowercase())
         && entropy(value) >= 3.0
 }
 
@@ -249,6 +249,7 @@ mod tests {
             ("url-password", "postgres://admin:", "hunter2", "@db:5432/x"),
             ("authorization", "Authorization: Bearer ", &value, ""),
             ("authorization", "headers = {\"X-Api-Key\": \"", &value, "\"}"),
+            ("authorization", "req.setHeader('Authorization', 'Basic ", &value, "');"),
             ("assigned-secret", "password = \"", "hunter2", "\""),
             ("assigned-secret", "\"db_password\": \"", "pa$$w0rd!", "\""),
             ("assigned-secret", "const API_KEY: &str = \"", &value, "\";"),
@@ -287,6 +288,8 @@ mod tests {
             "fn password(&self) -> &str { \"field\" }",
             "secret: \"<redacted:assigned-secret:00000001>\"",
             "d41d8cd98f00b204e9800998ecf8427e",
+            "authorization: PRESENCE_KIND_0_OR_1,",
+            "authorization = base64.decodebytes(authorization)",
             "if kind == Token::String { \"a1b2c3\" }",
         ];
         for text in texts {
