@@ -192,7 +192,7 @@ fn free_port(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
 }
 
 /// The data directory holds passwords: nobody else may look inside.
-fn make_private(data: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_private(data: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::cli::DocumentArgs;
 use crate::document::client::Client;
-use crate::embedded::{Embedded, EmbeddedOptions};
+use crate::embedded::{Embedded, EmbeddedOptions, make_private};
 
 /// Submits the repository, follows its run, exports the documents and prints the summary.
 pub(crate) async fn document(args: DocumentArgs) -> anyhow::Result<ExitCode> {
@@ -36,6 +36,7 @@ pub(crate) async fn document(args: DocumentArgs) -> anyhow::Result<ExitCode> {
     let (url, _served) = match target {
         Target::Url(url) => (url, None),
         Target::Local(path) => {
+            make_private(&embedding.data)?;
             let served = local::serve(&path, &embedding.data).await?;
             embedding.allow_hosts.push(served.host.clone());
             (served.url.clone(), Some(served))
