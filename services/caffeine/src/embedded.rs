@@ -40,8 +40,6 @@ pub(crate) struct Embedded {
 pub(crate) struct EmbeddedOptions {
     /// Where the gateway listens; port 0 takes a free one.
     pub(crate) listen: SocketAddr,
-    /// Local repositories may be given by path: only ever set by this command line.
-    pub(crate) local_repository: Option<PathBuf>,
     /// A log filter, if the configuration names none.
     pub(crate) log: &'static str,
 }
@@ -74,11 +72,6 @@ impl Embedded {
         default("CAFFEINE_CLONER_DATA_DIR", data.join("mirrors").display().to_string());
         if !args.allow_hosts.is_empty() {
             default("CAFFEINE_CLONER_ALLOW_HOSTS", toml_list(&args.allow_hosts));
-        }
-        if let Some(path) = &options.local_repository {
-            let path = path.to_str().context("the repository's path is not UTF-8")?;
-            default("CAFFEINE_CLONER_ALLOW_LOCAL_PATHS", toml_list(&[path.to_owned()]));
-            default("CAFFEINE_GATEWAY_ALLOW_LOCAL_PATHS", toml_list(&[path.to_owned()]));
         }
 
         let configuration = Configuration::load(None, variables)?;
@@ -199,7 +192,7 @@ fn free_port(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
 }
 
 /// The data directory holds passwords: nobody else may look inside.
-fn make_private(data: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_private(data: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -14,11 +14,7 @@ use crate::roles::Roles;
 /// Runs the embedded mode until a signal.
 pub(crate) async fn up(args: UpArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown_on_signals().context("install signal handlers")?;
-    let options = EmbeddedOptions {
-        listen: args.listen,
-        local_repository: None,
-        log: "info,async_nats=warn,sqlx=warn,hyper=warn",
-    };
+    let options = EmbeddedOptions { listen: args.listen, log: "info,async_nats=warn,sqlx=warn,hyper=warn" };
     let embedded = Embedded::start(&args.embedded, options, shutdown).await?;
     println!("CaffeineCode is up.");
     println!("  API      {}api/v1 (description: {0}api/v1/openapi.json)", embedded.base);

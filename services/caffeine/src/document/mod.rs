@@ -3,6 +3,7 @@
 mod client;
 mod export;
 mod follow;
+mod local;
 mod progress;
 mod summary;
 
@@ -15,7 +16,7 @@ use serde_json::json;
 
 use crate::cli::DocumentArgs;
 use crate::document::client::Client;
-use crate::embedded::{Embedded, EmbeddedOptions};
+use crate::embedded::{Embedded, EmbeddedOptions, make_private};
 
 /// Submits the repository, follows its run, exports the documents and prints the summary.
 pub(crate) async fn document(args: DocumentArgs) -> anyhow::Result<ExitCode> {
@@ -31,15 +32,21 @@ pub(crate) async fn document(args: DocumentArgs) -> anyhow::Result<ExitCode> {
     }
 
     let shutdown = shutdown_on_signals().context("install signal handlers")?;
-    let options = EmbeddedOptions {
-        listen: ([127, 0, 0, 1], 0).into(),
-        local_repository: target.local(),
-        log: "warn",
+    let mut embedding = args.embedded.clone();
+    let (url, _served) = match target {
+        Target::Url(url) => (url, None),
+        Target::Local(path) => {
+            make_private(&embedding.data)?;
+            let served = local::serve(&path, &embedding.data).await?;
+            embedding.allow_hosts.push(served.host.clone());
+            (served.url.clone(), Some(served))
+        }
     };
-    let embedded = Embedded::start(&args.embedded, options, shutdown.clone()).await?;
+    let options = EmbeddedOptions { listen: ([127, 0, 0, 1], 0).into(), log: "warn" };
+    let embedded = Embedded::start(&embedding, options, shutdown.clone()).await?;
     let client = Client::new(embedded.base.clone(), embedded.token.clone())?;
     let outcome = tokio::select! {
-        outcome = run(&args, &client, &target.address()) => outcome,
+        outcome = run(&args, &client, &url) => outcome,
         () = shutdown.cancelled() => Err(anyhow::anyhow!("interrupted; the next call goes on with the same data")),
     };
     shutdown.cancel();
@@ -95,20 +102,6 @@ impl Target {
             bail!("{} is not a git repository: give its top directory", path.display());
         }
         Ok(Self::Local(path))
-    }
-
-    fn local(&self) -> Option<PathBuf> {
-        match self {
-            Self::Url(_) => None,
-            Self::Local(path) => Some(path.clone()),
-        }
-    }
-
-    fn address(&self) -> String {
-        match self {
-            Self::Url(url) => url.clone(),
-            Self::Local(path) => path.display().to_string(),
-        }
     }
 }
 
