@@ -33,12 +33,11 @@ pub fn analyse(path: &str, bytes: &[u8]) -> FileAnalysis {
     };
     if skip.is_none() {
         let parsed = parse::parse(language, &text);
-        let outline = languages::outline(language, &text, parsed.tree.as_ref());
+        let outline = languages::outline(path, language, &text, parsed.tree.as_ref());
         analysis.parse = parsed.quality;
         if category.has_chunks() {
             analysis.chunks = chunk::chunks(
-                language,
-                category,
+                chunk::kind(language, category),
                 &text,
                 &lines,
                 parsed.tree.as_ref(),

@@ -34,15 +34,6 @@ impl LineIndex {
         clamp(self.starts.partition_point(|start| *start <= byte))
     }
 
-    /// First byte of the line that a byte is on.
-    pub(crate) fn start_of_line_at(&self, byte: usize) -> usize {
-        let line = self.starts.partition_point(|start| *start <= byte);
-        self.starts
-            .get(line.saturating_sub(1))
-            .copied()
-            .unwrap_or(0)
-    }
-
     /// The ranges of all lines, line ends included.
     pub(crate) fn ranges(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.starts.iter().enumerate().map(|(index, start)| {
@@ -97,7 +88,7 @@ mod tests {
         let index = LineIndex::new("ab\nc\n");
         let lines: Vec<_> = (0..5).map(|byte| index.line_of(byte)).collect();
         assert_eq!(lines, [1, 1, 1, 2, 2]);
-        assert_eq!(index.start_of_line_at(4), 3);
+        assert_eq!(index.ranges().collect::<Vec<_>>(), [(0, 3), (3, 5), (5, 5)]);
     }
 
     #[test]
