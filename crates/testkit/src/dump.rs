@@ -89,6 +89,11 @@ const SECTIONS: &[(&str, &str)] = &[
         "SELECT d.title || ' ' || (to_jsonb(c) - 'document_id' - 'workspace_id')::text \
          FROM documents d JOIN citations c USING (document_id) WHERE d.run_id = $1 ORDER BY d.title, c.slug, c.number, c.ordinal",
     ),
+    (
+        "llm_calls",
+        "SELECT (to_jsonb(l) - 'document_id' - 'workspace_id' - 'repository_id' - 'run_id' - 'sent_at' - 'ended_at')::text AS line \
+         FROM llm_calls l WHERE run_id = $1 ORDER BY line",
+    ),
 ];
 
 /// Dumps everything a run led to.
