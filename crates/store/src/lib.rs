@@ -14,8 +14,8 @@
 //!
 //! To add a table: a new file in `migrations/` (forward only), functions in its owner's module, `make generate`.
 
-pub mod cloner;
 pub mod chunker;
+pub mod cloner;
 mod copy;
 pub mod embedder;
 mod error;
