@@ -10,10 +10,10 @@ use caffeine_testkit::{TestDatabase, canonical_dump};
 use tokio_util::sync::CancellationToken;
 
 /// Path and content.
-pub type Sample = (&'static str, &'static str);
+pub(crate) type Sample = (&'static str, &'static str);
 
 /// Three batches of a small program.
-pub const BATCHES: [&[Sample]; 3] = [
+pub(crate) const BATCHES: [&[Sample]; 3] = [
     &[
         ("Cargo.toml", "[package]\nname = \"sample\"\nversion = \"1.0.0\"\n"),
         ("src/lib.rs", "//! Doubles.\n\nmod number;\n\npub use number::double;\n"),
@@ -27,20 +27,20 @@ pub const BATCHES: [&[Sample]; 3] = [
 ];
 
 /// A run, and a chunker that works on it.
-pub struct Fixture {
-    pub database: TestDatabase,
-    pub chunker: Chunker,
-    pub scope: Scope,
-    pub cancelled: CancellationToken,
+pub(crate) struct Fixture {
+    pub(crate) database: TestDatabase,
+    pub(crate) chunker: Chunker,
+    pub(crate) scope: Scope,
+    pub(crate) cancelled: CancellationToken,
 }
 
 impl Fixture {
     /// A run whose snapshot lists every file of `batches`.
-    pub async fn new(batches: &[&[Sample]]) -> Self {
+    pub(crate) async fn new(batches: &[&[Sample]]) -> Self {
         Self::with_analyser(batches, caffeine_analysis::analyse).await
     }
 
-    pub async fn with_analyser(batches: &[&[Sample]], analyse: AnalyseFile) -> Self {
+    pub(crate) async fn with_analyser(batches: &[&[Sample]], analyse: AnalyseFile) -> Self {
         let database = TestDatabase::create().await;
         let store = Store::connect(database.url(), 8, "test").await.unwrap();
         let config = ChunkerConfig { threads: 3, ..ChunkerConfig::default() };
@@ -74,7 +74,7 @@ impl Fixture {
     }
 
     /// Another run of the same repository and files: what was pending ends.
-    pub async fn next_run(&mut self, batches: &[&[Sample]]) {
+    pub(crate) async fn next_run(&mut self, batches: &[&[Sample]]) {
         sqlx::query("UPDATE runs SET state = 'completed'").execute(self.database.pool()).await.unwrap();
         self.scope.run = RunId::generate();
         self.begin_run(batches).await;
@@ -97,7 +97,7 @@ impl Fixture {
         .unwrap();
         sqlx::query(
             "INSERT INTO snapshots (run_id, workspace_id, repository_id, ref, commit_oid, tree_oid, committed_at, \
-                 truncated) VALUES ($1, $2, $3, 'main', $4, $4, now(), false)",
+                 truncated) VALUES ($1, $2, $3, 'main', $4, $4, '2026-01-02T03:04:05Z', false)",
         )
         .bind(run)
         .bind(workspace)
@@ -115,7 +115,7 @@ impl Fixture {
     }
 
     /// Lists a file in the snapshot.
-    pub async fn list(&self, path: &str, file: &v1::File, batch: Option<i32>, skip: Option<&str>) {
+    pub(crate) async fn list(&self, path: &str, file: &v1::File, batch: Option<i32>, skip: Option<&str>) {
         sqlx::query(
             "INSERT INTO snapshot_files (run_id, workspace_id, repository_id, path, file_version_id, oid, mode, size, \
                  batch, skip_reason) VALUES ($1, $2, $3, $4, $5, $6, 33188, $7, $8, $9)",
@@ -135,7 +135,7 @@ impl Fixture {
     }
 
     /// A file as the cloner sends it. Its object id only has to differ when its content does.
-    pub fn file(&self, path: &str, content: &[u8]) -> v1::File {
+    pub(crate) fn file(&self, path: &str, content: &[u8]) -> v1::File {
         let mut oid = [0_u8; 20];
         for (position, byte) in content.iter().enumerate() {
             oid[position % 20] = oid[position % 20].wrapping_mul(31) ^ byte;
@@ -151,13 +151,13 @@ impl Fixture {
     }
 
     /// A batch of these files.
-    pub fn batch(&self, number: u32, files: &[Sample]) -> v1::FilesBatch {
+    pub(crate) fn batch(&self, number: u32, files: &[Sample]) -> v1::FilesBatch {
         let files = files.iter().map(|(path, content)| self.file(path, content.as_bytes())).collect();
         self.batch_of(number, files)
     }
 
     /// A batch of these files.
-    pub fn batch_of(&self, number: u32, files: Vec<v1::File>) -> v1::FilesBatch {
+    pub(crate) fn batch_of(&self, number: u32, files: Vec<v1::File>) -> v1::FilesBatch {
         let raw = prost::Message::encode_to_vec(&v1::FileSet { files });
         v1::FilesBatch {
             scope: Some(self.scope.to_wire()),
@@ -167,7 +167,7 @@ impl Fixture {
         }
     }
 
-    pub fn listed(&self, batches: u32) -> v1::FilesListed {
+    pub(crate) fn listed(&self, batches: u32) -> v1::FilesListed {
         v1::FilesListed { scope: Some(self.scope.to_wire()), batches, failure: None }
     }
 
@@ -177,38 +177,38 @@ impl Fixture {
         Delivery { scope: &self.scope, work, key, cancelled: &self.cancelled }
     }
 
-    pub async fn deliver_batch(&self, message: &v1::FilesBatch) -> Result<Handled, Failure> {
+    pub(crate) async fn deliver_batch(&self, message: &v1::FilesBatch) -> Result<Handled, Failure> {
         let key = message.key();
         self.chunker.files_batch(self.delivery(Kind::FilesBatch, &key), message).await
     }
 
-    pub async fn deliver_listed(&self, message: &v1::FilesListed) -> Result<Handled, Failure> {
+    pub(crate) async fn deliver_listed(&self, message: &v1::FilesListed) -> Result<Handled, Failure> {
         self.chunker.files_listed(self.delivery(Kind::FilesListed, ""), message).await
     }
 
-    pub async fn deliver_link(&self) -> Result<Handled, Failure> {
+    pub(crate) async fn deliver_link(&self) -> Result<Handled, Failure> {
         self.chunker.link_requested(self.delivery(Kind::LinkRequested, "")).await
     }
 
-    pub async fn reject_batch(&self, key: &str, rejection: &Rejection) -> Result<Handled, Failure> {
+    pub(crate) async fn reject_batch(&self, key: &str, rejection: &Rejection) -> Result<Handled, Failure> {
         self.chunker.reject_files_batch(self.delivery(Kind::FilesBatch, key), rejection).await
     }
 
-    pub async fn reject_link(&self, rejection: &Rejection) -> Result<Handled, Failure> {
+    pub(crate) async fn reject_link(&self, rejection: &Rejection) -> Result<Handled, Failure> {
         self.chunker.reject_analysis(self.delivery(Kind::LinkRequested, ""), rejection).await
     }
 
     /// Every row of the run, without generated ids and times.
-    pub async fn dump(&self) -> String {
+    pub(crate) async fn dump(&self) -> String {
         canonical_dump(self.database.pool(), self.scope.run.as_uuid()).await.unwrap()
     }
 
-    pub async fn count(&self, statement: &'static str) -> i64 {
+    pub(crate) async fn count(&self, statement: &'static str) -> i64 {
         sqlx::query_scalar(statement).fetch_one(self.database.pool()).await.unwrap()
     }
 
     /// What the inbox says of the work.
-    pub async fn outcome(&self, kind: Kind, key: &str) -> Option<(String, Option<String>)> {
+    pub(crate) async fn outcome(&self, kind: Kind, key: &str) -> Option<(String, Option<String>)> {
         sqlx::query_as("SELECT outcome, detail FROM chunk_inbox WHERE work_id = $1")
             .bind(WorkId::derive(self.scope.run, kind.spec().name, key).as_uuid())
             .fetch_optional(self.database.pool())
@@ -217,23 +217,31 @@ impl Fixture {
     }
 }
 
-pub fn rejection() -> Rejection {
+pub(crate) fn rejection() -> Rejection {
     Rejection { code: "bad_batch".to_owned(), reason: "it is broken".to_owned() }
 }
 
-pub fn kinds(handled: &Handled) -> Vec<Kind> {
+pub(crate) fn kinds(handled: &Handled) -> Vec<Kind> {
     handled.outputs.iter().map(|output| output.kind).collect()
 }
 
 /// The decoded output of a kind.
-pub fn output<M: Message>(handled: &Handled) -> M {
+pub(crate) fn output<M: Message>(handled: &Handled) -> M {
     let output: &Outgoing =
         handled.outputs.iter().find(|output| output.kind == M::KIND).expect("an output of the kind");
     M::decode(output.body.clone()).unwrap()
 }
 
 /// The set inside a message.
-pub fn chunk_set(message: &v1::ChunksBatch) -> v1::ChunkSet {
+pub(crate) fn chunk_set(message: &v1::ChunksBatch) -> v1::ChunkSet {
     let raw = zstd::bulk::decompress(&message.chunks, message.raw_bytes as usize).unwrap();
     prost::Message::decode(raw.as_slice()).unwrap()
+}
+
+/// Compares two dumps line by line: a difference is one line, not all of them.
+pub(crate) fn assert_same(left: &str, right: &str) {
+    for (left, right) in left.lines().zip(right.lines()) {
+        assert_eq!(left, right);
+    }
+    assert_eq!(left.lines().count(), right.lines().count());
 }
