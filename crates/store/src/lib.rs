@@ -14,6 +14,7 @@
 //!
 //! To add a table: a new file in `migrations/` (forward only), functions in its owner's module, `make generate`.
 
+pub mod doc_writer;
 mod error;
 mod inbox;
 mod pool;
