@@ -298,6 +298,28 @@ impl Store {
         .await?)
     }
 
+    /// One page of a document.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn page(
+        &self,
+        workspace: WorkspaceId,
+        document: DocumentId,
+        slug: &str,
+    ) -> Result<Option<PageRow>, StoreError> {
+        Ok(sqlx::query_as!(
+            PageRow,
+            "SELECT slug, parent, title, kind, subject, state FROM pages \
+             WHERE document_id = $1 AND slug = $2 AND workspace_id = $3",
+            document.as_uuid(),
+            slug,
+            workspace.as_uuid()
+        )
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
     /// The lane that the run's plan chose; interactive if there is no plan.
     ///
     /// # Errors
