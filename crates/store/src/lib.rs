@@ -18,6 +18,7 @@ pub mod chunker;
 pub mod cloner;
 mod copy;
 pub mod embedder;
+pub mod doc_writer;
 mod error;
 pub mod fan_in;
 mod inbox;
