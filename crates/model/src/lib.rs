@@ -18,6 +18,7 @@ mod id;
 mod lane;
 mod path;
 mod run;
+mod versions;
 mod work;
 
 pub use file_version::{FileVersionId, Oid, OidError};
@@ -27,4 +28,5 @@ pub use id::{
 pub use lane::{Lane, LaneError};
 pub use path::{PathError, RepoPath};
 pub use run::{DocumentState, RunState, StateError};
+pub use versions::{ANALYSER, EMBEDDING_MODEL};
 pub use work::{Generation, MessageId, WorkId};

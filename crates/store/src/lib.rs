@@ -15,6 +15,7 @@
 //! To add a table: a new file in `migrations/` (forward only), functions in its owner's module, `make generate`.
 
 mod error;
+pub mod gateway;
 mod inbox;
 mod pool;
 
