@@ -40,11 +40,10 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         // The lock makes one of two gateways that start together the first.
-        let workspace = sqlx::query_scalar!(
-            "SELECT workspace_id FROM workspaces WHERE name = 'default' FOR NO KEY UPDATE"
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+        let workspace =
+            sqlx::query_scalar!("SELECT workspace_id FROM workspaces WHERE name = 'default' FOR NO KEY UPDATE")
+                .fetch_one(&mut *tx)
+                .await?;
         let existing = sqlx::query_scalar!(
             "SELECT user_id FROM users \
              WHERE workspace_id = $1 AND role = 'admin' AND external_id IS NULL AND active ORDER BY user_id LIMIT 1",

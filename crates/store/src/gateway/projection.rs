@@ -273,9 +273,12 @@ async fn start_queued(
     announce: Announce<'_>,
 ) -> Result<Option<RunId>, StoreError> {
     // Whoever queues a run holds this lock from its look at the working run to its commit.
-    sqlx::query!("SELECT 1 AS one FROM repositories WHERE repository_id = $1 FOR NO KEY UPDATE", ended.repository.as_uuid())
-        .fetch_optional(&mut *connection)
-        .await?;
+    sqlx::query!(
+        "SELECT 1 AS one FROM repositories WHERE repository_id = $1 FOR NO KEY UPDATE",
+        ended.repository.as_uuid()
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
     let queued = sqlx::query_scalar!(
         "SELECT run_id FROM runs WHERE repository_id = $1 AND ref = $2 AND state = 'queued' FOR NO KEY UPDATE",
         ended.repository.as_uuid(),

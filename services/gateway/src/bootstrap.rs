@@ -1,0 +1,52 @@
+//! The first start: somebody must be able to sign in.
+
+use caffeine_store::gateway::NewToken;
+use caffeine_store::{Store, StoreError};
+use chrono::{Days, Utc};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::token;
+
+/// How long an administrator's token is valid.
+const VALID_DAYS: u64 = 365;
+
+/// A token that was just made: to be shown once, because only its hash is stored.
+#[derive(Debug, Clone)]
+pub struct AdminToken(pub SecretString);
+
+/// Why there is no administrator.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// The configured token could be guessed.
+    #[error("`gateway.admin_token` must be `cc_` and 43 letters, digits, `-` or `_`")]
+    Weak,
+    /// No random bytes.
+    #[error("read random bytes")]
+    Random(#[from] getrandom::Error),
+    /// The database refuses.
+    #[error("store the administrator")]
+    Store(#[from] StoreError),
+}
+
+/// Makes sure that there is a workspace `default` with an administrator who has a valid token. Returns the token if
+/// this call made it. A `given` token is made valid in any case, and is not returned.
+///
+/// # Errors
+/// See [`BootstrapError`].
+pub async fn ensure_admin_token(
+    store: &Store,
+    given: Option<&SecretString>,
+) -> Result<Option<AdminToken>, BootstrapError> {
+    let expires_at = Utc::now().checked_add_days(Days::new(VALID_DAYS)).unwrap_or_else(Utc::now);
+    if let Some(secret) = given {
+        let text = secret.expose_secret();
+        if !token::is_well_formed(text) {
+            return Err(BootstrapError::Weak);
+        }
+        store.gateway_bootstrap(&NewToken { secret_hash: token::hash(text), expires_at }, true).await?;
+        return Ok(None);
+    }
+    let text = token::generate()?;
+    let made = store.gateway_bootstrap(&NewToken { secret_hash: token::hash(&text), expires_at }, false).await?;
+    Ok(made.then(|| AdminToken(SecretString::from(text))))
+}
