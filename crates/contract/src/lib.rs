@@ -30,4 +30,4 @@ pub use message::{Message, transition_key};
 pub use pipeline_doc::pipeline_markdown;
 pub use scope::{DecodeError, Scope, id_bytes, oid_field, uuid_field};
 pub use subject::Subjects;
-pub use table::{Consumer, ConsumerSpec, Kind, MessageSpec, Service, Stream, StreamSpec};
+pub use table::{Consumer, ConsumerSpec, Kind, MessageSpec, Service, Stream, StreamSpec, Timings};

@@ -156,6 +156,33 @@ pub struct ConsumerSpec {
     pub max_ack_pending: i64,
 }
 
+/// How patient consumers are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Timings {
+    /// The table's times.
+    #[default]
+    Production,
+    /// Seconds instead of minutes, for tests that wait for redelivery.
+    Test,
+}
+
+impl ConsumerSpec {
+    /// The row with the times of a profile.
+    #[must_use]
+    pub fn timed(&self, timings: Timings) -> Self {
+        match timings {
+            Timings::Production => *self,
+            Timings::Test => Self {
+                ack_wait: secs(2),
+                time_limit: self.time_limit.min(secs(60)),
+                first_delay: Duration::from_millis(100),
+                max_delay: secs(1),
+                ..*self
+            },
+        }
+    }
+}
+
 /// Deliveries without any recorded outcome after which a message is rejected unrun: it kills its reader.
 pub const MAX_UNEXPLAINED_DELIVERIES: u32 = 12;
 

@@ -1,7 +1,7 @@
-//! Names of what a run is fixed to when it starts. A pod of another version hands the run's messages back.
+//! What a run is fixed to when it starts: rows of another analyser or model are other rows.
 
-/// The analyser of this program. It changes with everything that changes derived rows: grammars, chunk size, rules.
+/// Version of the analyser (chunks, symbols, links). Raising it analyses every file anew.
 pub const ANALYSER: &str = "a1";
 
-/// The embedding model that ships with this program.
+/// The embedding model of the default installation: the table in `caffeine-embedding`.
 pub const EMBEDDING_MODEL: &str = "static-code-256-v2";

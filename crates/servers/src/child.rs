@@ -19,8 +19,7 @@ use crate::ServerError;
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
 /// `$1` is the signal, `$2` the child. A line is our word that the child is gone already.
-const GUARDIAN: &str =
-    r#"trap '' HUP INT TERM; read -r word || word=; [ -n "$word" ] || kill -s "$1" "$2""#;
+const GUARDIAN: &str = r#"trap '' HUP INT TERM; read -r word || word=; [ -n "$word" ] || kill -s "$1" "$2""#;
 
 /// A running server; asked to stop and waited for when dropped.
 #[derive(Debug)]
@@ -45,9 +44,7 @@ impl Supervised {
     /// Starts the command with its output in the log and a guardian beside it.
     pub(crate) fn spawn(command: &mut Command, how: &Supervision<'_>) -> Result<Self, ServerError> {
         let log = File::create(how.log).map_err(ServerError::io("create", how.log))?;
-        let also_log = log
-            .try_clone()
-            .map_err(ServerError::io("create", how.log))?;
+        let also_log = log.try_clone().map_err(ServerError::io("create", how.log))?;
         let mut child = command
             .stdin(Stdio::null())
             .stdout(log)
@@ -57,25 +54,14 @@ impl Supervised {
             .map_err(spawn_error(command))?;
         let mut guard = Command::new("sh");
         guard
-            .args([
-                "-c",
-                GUARDIAN,
-                "guardian",
-                how.stop_signal,
-                &child.id().to_string(),
-            ])
+            .args(["-c", GUARDIAN, "guardian", how.stop_signal, &child.id().to_string()])
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
         match guard.spawn() {
-            Ok(guardian) => Ok(Self {
-                child,
-                guardian,
-                ended: None,
-                patience: how.patience,
-            }),
+            Ok(guardian) => Ok(Self { child, guardian, ended: None, patience: how.patience }),
             Err(source) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -160,13 +146,7 @@ pub(crate) fn spawn_error(command: &Command) -> impl FnOnce(std::io::Error) -> S
 /// Sends a signal to a process that is not our child.
 pub(crate) fn signal(pid: u32, name: &str) {
     let _ = Command::new("sh")
-        .args([
-            "-c",
-            r#"kill -s "$1" "$2""#,
-            "signal",
-            name,
-            &pid.to_string(),
-        ])
+        .args(["-c", r#"kill -s "$1" "$2""#, "signal", name, &pid.to_string()])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .status();

@@ -27,16 +27,9 @@ impl OwnedDir {
         let lock_path = absolute.join("lock");
         let lock = File::create(&lock_path).map_err(ServerError::io("create", &lock_path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: absolute,
-                _lock: lock,
-            }),
+            Ok(()) => Ok(Self { path: absolute, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(ServerError::InUse { path: absolute }),
-            Err(TryLockError::Error(source)) => Err(ServerError::Io {
-                action: "lock",
-                path: lock_path,
-                source,
-            }),
+            Err(TryLockError::Error(source)) => Err(ServerError::Io { action: "lock", path: lock_path, source }),
         }
     }
 
@@ -62,8 +55,7 @@ impl OwnedDir {
 /// Random bytes of the system as hexadecimal text.
 pub(crate) fn random_hex<const BYTES: usize>() -> String {
     let mut bytes = [0_u8; BYTES];
-    getrandom::fill(&mut bytes)
-        .expect("the system has a random source; without one nothing here is safe");
+    getrandom::fill(&mut bytes).expect("the system has a random source; without one nothing here is safe");
     hex::encode(bytes)
 }
 
@@ -84,10 +76,7 @@ pub(crate) fn free_port() -> Result<u16, ServerError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
-        .map_err(ServerError::io(
-            "find a free port on",
-            Path::new("127.0.0.1"),
-        ))
+        .map_err(ServerError::io("find a free port on", Path::new("127.0.0.1")))
 }
 
 /// The end of a log, for an error message.
@@ -101,10 +90,7 @@ pub(crate) fn log_tail(path: &Path) -> String {
         file.read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    read().map_or_else(
-        |_| String::new(),
-        |bytes| String::from_utf8_lossy(&bytes).trim().to_owned(),
-    )
+    read().map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
 /// Stops the process `pid` if it is a leftover of ours, that is, if its command line names
@@ -112,8 +98,7 @@ pub(crate) fn log_tail(path: &Path) -> String {
 ///
 /// We hold the directory's lock, so a live owner cannot be the victim.
 pub(crate) async fn stop_leftover(pid: u32, witness: &Path, stop_signal: &str, patience: Duration) {
-    let is_ours =
-        || command_line(pid).is_some_and(|line| line.contains(&*witness.to_string_lossy()));
+    let is_ours = || command_line(pid).is_some_and(|line| line.contains(&*witness.to_string_lossy()));
     if !is_ours() {
         return;
     }
@@ -142,14 +127,8 @@ fn command_line(pid: u32) -> Option<String> {
         let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         return (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned());
     }
-    let output = Command::new("ps")
-        .args(["-o", "args=", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = Command::new("ps").args(["-o", "args=", "-p", &pid.to_string()]).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]
@@ -160,10 +139,7 @@ mod tests {
     fn a_directory_has_one_owner() {
         let place = tempfile::tempdir().expect("temporary folder");
         let first = OwnedDir::take(place.path()).expect("free");
-        assert!(matches!(
-            OwnedDir::take(place.path()),
-            Err(ServerError::InUse { .. })
-        ));
+        assert!(matches!(OwnedDir::take(place.path()), Err(ServerError::InUse { .. })));
         drop(first);
         OwnedDir::take(place.path()).expect("free again");
     }
@@ -177,10 +153,7 @@ mod tests {
         assert_eq!(password.len(), 48);
         assert_eq!(dir.password("password").expect("kept"), password);
         assert_ne!(dir.password("other").expect("generated"), password);
-        let mode = fs::metadata(place.path().join("password"))
-            .expect("file")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(place.path().join("password")).expect("file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

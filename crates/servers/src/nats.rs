@@ -62,14 +62,7 @@ impl NatsServer {
             stop_leftover(pid, &config_file(dir.path()), "TERM", STOP_WITHIN).await;
         }
         let (child, port, monitor_port) = launch(&options, &dir, &password, options.port).await?;
-        Ok(Self {
-            child,
-            options,
-            dir,
-            port,
-            monitor_port,
-            password,
-        })
+        Ok(Self { child, options, dir, port, monitor_port, password })
     }
 
     /// The address with user and password, as the bus takes it.
@@ -84,8 +77,7 @@ impl NatsServer {
 
     /// The monitoring endpoint, if it was asked for.
     pub fn monitor_url(&self) -> Option<String> {
-        self.monitor_port
-            .map(|port| format!("http://127.0.0.1:{port}"))
+        self.monitor_port.map(|port| format!("http://127.0.0.1:{port}"))
     }
 
     /// The server's process id; of the last process, if it does not run.
@@ -114,8 +106,7 @@ impl NatsServer {
     /// As [`NatsServer::start`]; also if the port was taken in between.
     pub async fn restart(&mut self) -> Result<(), ServerError> {
         self.child.stop().await;
-        let (child, _, monitor_port) =
-            launch(&self.options, &self.dir, &self.password, self.port).await?;
+        let (child, _, monitor_port) = launch(&self.options, &self.dir, &self.password, self.port).await?;
         self.child = child;
         self.monitor_port = monitor_port;
         Ok(())
@@ -143,38 +134,21 @@ async fn launch(
     let log = dir.path().join("nats.log");
     let mut attempt = 1;
     loop {
-        let port = if wanted_port == 0 {
-            free_port()?
-        } else {
-            wanted_port
-        };
-        let monitor_port = if options.monitor {
-            Some(free_port()?)
-        } else {
-            None
-        };
+        let port = if wanted_port == 0 { free_port()? } else { wanted_port };
+        let monitor_port = if options.monitor { Some(free_port()?) } else { None };
         // The name tells our server from a stranger that took the port in between.
         let name = format!("caffeine-{}", random_hex::<8>());
         let config = configuration(options, dir.path(), password, &name, port, monitor_port);
         write_private(&config_file(dir.path()), &config)?;
 
         let mut command = Command::new(options.tools.nats_server());
-        command
-            .arg("--config")
-            .arg(config_file(dir.path()))
-            .current_dir(dir.path());
-        let how = Supervision {
-            log: &log,
-            stop_signal: "TERM",
-            patience: STOP_WITHIN,
-        };
+        command.arg("--config").arg(config_file(dir.path())).current_dir(dir.path());
+        let how = Supervision { log: &log, stop_signal: "TERM", patience: STOP_WITHIN };
         let mut child = Supervised::spawn(&mut command, &how)?;
         match wait_until_ready(&mut child, port, &name, &log).await {
             Ok(()) => return Ok((child, port, monitor_port)),
             Err(ServerError::Died { log, .. })
-                if wanted_port == 0
-                    && attempt < PORT_ATTEMPTS
-                    && log.contains("address already in use") =>
+                if wanted_port == 0 && attempt < PORT_ATTEMPTS && log.contains("address already in use") =>
             {
                 attempt += 1;
             }
@@ -212,20 +186,11 @@ fn configuration(
     format!("{config:#}")
 }
 
-async fn wait_until_ready(
-    child: &mut Supervised,
-    port: u16,
-    name: &str,
-    log: &Path,
-) -> Result<(), ServerError> {
+async fn wait_until_ready(child: &mut Supervised, port: u16, name: &str, log: &Path) -> Result<(), ServerError> {
     let deadline = Instant::now() + READY_WITHIN;
     loop {
         if let Some(status) = child.ended() {
-            return Err(ServerError::Died {
-                program: "nats-server",
-                status,
-                log: log_tail(log),
-            });
+            return Err(ServerError::Died { program: "nats-server", status, log: log_tail(log) });
         }
         // A connection on loopback is made or refused at once, so this does not block the runtime
         // for longer than a poll.
@@ -246,9 +211,7 @@ async fn wait_until_ready(
 /// The first line a nats-server says to a client; it accepts clients after JetStream is recovered.
 fn greeting(port: u16) -> Option<String> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    stream
-        .set_read_timeout(Some(Duration::from_millis(200)))
-        .ok()?;
+    stream.set_read_timeout(Some(Duration::from_millis(200))).ok()?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).ok()?;
     line.starts_with("INFO ").then_some(line)

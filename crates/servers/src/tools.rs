@@ -42,9 +42,7 @@ impl Tools {
     /// be resolved.
     pub fn at(root: PathBuf) -> Result<Self, ServerError> {
         if !is_complete(&root) {
-            return Err(ServerError::NoTools {
-                looked: root.display().to_string(),
-            });
+            return Err(ServerError::NoTools { looked: root.display().to_string() });
         }
         let absolute = std::path::absolute(&root).map_err(ServerError::io("resolve", &root))?;
         Ok(Self { root: absolute })
@@ -76,10 +74,7 @@ pub(crate) fn postgres_bin(postgres_root: &Path) -> PathBuf {
 }
 
 fn is_complete(root: &Path) -> bool {
-    nats_server(root).is_file()
-        && postgres_bin(&root.join("postgres"))
-            .join("postgres")
-            .is_file()
+    nats_server(root).is_file() && postgres_bin(&root.join("postgres")).join("postgres").is_file()
 }
 
 #[cfg(test)]

@@ -14,8 +14,13 @@
 //!
 //! To add a table: a new file in `migrations/` (forward only), functions in its owner's module, `make generate`.
 
+pub mod cloner;
+pub mod chunker;
+mod copy;
+pub mod embedder;
 mod error;
 pub mod gateway;
+pub mod fan_in;
 mod inbox;
 mod pool;
 

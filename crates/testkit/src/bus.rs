@@ -21,7 +21,7 @@ impl TestBus {
     /// Connects to the server that `make test` started and makes up a prefix.
     pub async fn connect() -> Self {
         let url = server_url(SERVER);
-        let client = async_nats::connect(&url)
+        let client = connect(&url)
             .await
             .unwrap_or_else(|error| panic!("the nats-server of {SERVER} takes connections: {error}"));
         Self { client, url, prefix: format!("t{}", random_name()) }
@@ -65,11 +65,21 @@ impl Drop for TestBus {
     fn drop(&mut self) {
         let (url, prefix) = (self.url.clone(), self.prefix.clone());
         run_to_end(async move {
-            if let Ok(client) = async_nats::connect(&url).await {
+            if let Ok(client) = connect(&url).await {
                 delete_streams(&jetstream::new(client), &prefix).await;
             }
         });
     }
+}
+
+/// The client ignores user and password in an address, so they are taken out of it here.
+async fn connect(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
+    let address: async_nats::ServerAddr = url.parse().unwrap_or_else(|error| panic!("{SERVER} is an address: {error}"));
+    let mut options = async_nats::ConnectOptions::new();
+    if let (Some(user), Some(password)) = (address.username(), address.password()) {
+        options = options.user_and_password(user.to_owned(), password.to_owned());
+    }
+    options.connect(address).await
 }
 
 async fn delete_streams(context: &jetstream::Context, prefix: &str) {

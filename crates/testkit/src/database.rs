@@ -93,12 +93,11 @@ async fn template(server: &str) -> String {
         .execute(&mut connection)
         .await
         .expect("the advisory lock can be taken");
-    let exists: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-            .bind(&name)
-            .fetch_one(&mut connection)
-            .await
-            .expect("the list of databases can be read");
+    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(&name)
+        .fetch_one(&mut connection)
+        .await
+        .expect("the list of databases can be read");
     if !exists {
         // Renamed when complete: a killed test leaves no half template under the final name.
         let fresh = format!("{name}_new");
@@ -132,8 +131,8 @@ fn migrations_folder() -> PathBuf {
 
 /// Changes when any migration does.
 fn fingerprint(folder: &Path) -> u64 {
-    let listing = std::fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("{} can be listed: {error}", folder.display()));
+    let listing =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{} can be listed: {error}", folder.display()));
     let mut files: Vec<PathBuf> = listing.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
     files.sort();

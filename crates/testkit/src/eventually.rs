@@ -57,10 +57,7 @@ where
         if let Ok(Some(value)) = tokio::time::timeout(left, attempt()).await {
             return value;
         }
-        assert!(
-            Instant::now() < end,
-            "the condition at {caller} was not met within {deadline:?}"
-        );
+        assert!(Instant::now() < end, "the condition at {caller} was not met within {deadline:?}");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -8,10 +8,12 @@
 //! - [`TestDatabase`]: a copy of a template that has all migrations, dropped at the end;
 //! - [`TestBus`]: a connection and a prefix for subjects, whose streams are deleted at the end;
 //! - [`git::GitFixture`]: a repository built from paths and bytes, served over HTTP on request;
+//! - [`canonical_dump`]: everything a run led to, in a form two runs can be compared by;
 //! - [`eventually`]: polls a condition until a deadline, because nothing here sleeps and hopes.
 //!
 //! # Not its job
-//! It knows no message, no table and no service, so that it can stand below all of them.
+//! It knows no message and no service, so that it can stand below all of them; of the tables it knows the names that
+//! the dump reads.
 //!
 //! # Invariants
 //! - Tests share nothing: any number of them run at the same time, in any number of processes,
@@ -27,11 +29,13 @@
 mod bus;
 mod cleanup;
 mod database;
+mod dump;
 mod eventually;
 pub mod git;
 
 pub use bus::TestBus;
 pub use database::TestDatabase;
+pub use dump::canonical_dump;
 pub use eventually::{eventually, eventually_some};
 
 /// The value of a variable that `make test` sets.

@@ -1,10 +1,10 @@
 //! Settings of the gateway.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use caffeine_model::{ANALYSER, EMBEDDING_MODEL};
 use caffeine_store::gateway::Versions;
-use secrecy::SecretString;
 use serde::Deserialize;
 
 /// The section `gateway` of the configuration.
@@ -17,8 +17,9 @@ pub struct GatewayConfig {
     pub analyser: String,
     /// The embedding model that new runs are fixed to, and that questions are embedded with.
     pub embedding_model: String,
-    /// A token of the local administrator. Without it, one is made on the first start and shown once.
-    pub admin_token: Option<SecretString>,
+    /// File of the local administrator's token: its token is valid after a start, and a missing file is written with a
+    /// new one, readable by its owner only. Without this setting a token is made on the first start and printed once.
+    pub admin_token_path: Option<PathBuf>,
 }
 
 impl Default for GatewayConfig {
@@ -27,7 +28,7 @@ impl Default for GatewayConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             analyser: ANALYSER.to_owned(),
             embedding_model: EMBEDDING_MODEL.to_owned(),
-            admin_token: None,
+            admin_token_path: None,
         }
     }
 }

@@ -12,6 +12,7 @@ use caffeine_embedding::{Embedder, StaticTable};
 use caffeine_kit::{Clients, Service};
 use poem::Server;
 use poem::listener::TcpAcceptor;
+use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -56,7 +57,7 @@ impl Gateway {
                 embedder.model()
             );
         }
-        let first_token = ensure_admin_token(&clients.store, config.admin_token.as_ref()).await?;
+        let first_token = ensure_admin_token(&clients.store, config.admin_token_path.as_deref()).await?;
         clients.store.seed_templates(BUILT_IN).await.context("store the built-in templates")?;
         let listener = TcpListener::bind(config.listen)
             .await
@@ -85,7 +86,12 @@ impl Service for Gateway {
 
     async fn from_config(config: GatewayConfig, clients: Clients) -> anyhow::Result<Self> {
         let embedder = tokio::task::spawn_blocking(StaticTable::load).await.context("load the embedding table")??;
-        Self::from_parts(config, clients, Arc::new(embedder)).await
+        let gateway = Self::from_parts(config, clients, Arc::new(embedder)).await?;
+        if let Some(AdminToken(token)) = gateway.first_token() {
+            // To the terminal and not to the log: logs are kept.
+            println!("Administrator's token, shown this once: {}", token.expose_secret());
+        }
+        Ok(gateway)
     }
 
     async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -10,20 +10,15 @@ use tokio::time::{Instant, timeout_at};
 
 use super::fault;
 use super::sse::{SseDecoder, SseEvent};
-use super::wire::{StopDetails, WireEnd, WireEvent, WireUsage};
+use super::wire::{StopDetails, WireDelta, WireEnd, WireEvent, WireUsage};
 use crate::{LlmError, LlmEvent, RetryCause, StopReason, Usage};
 
 /// Most bytes of a whole answer on the wire.
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
-/// The names of events that [`WireEvent`] reads. Others may hold anything and are not parsed.
-const READ_EVENTS: [&str; 5] = [
-    "message_start",
-    "content_block_delta",
-    "message_delta",
-    "message_stop",
-    "error",
-];
+/// The names of events that [`WireEvent`] reads. Others may hold anything and are not parsed, but
+/// for those without a name: some servers only write it inside.
+const READ_EVENTS: [&str; 5] = ["message_start", "content_block_delta", "message_delta", "message_stop", "error"];
 
 type Item = Result<LlmEvent, LlmError>;
 type BoxedBytes = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
@@ -81,10 +76,7 @@ impl Answer {
 
     /// The events that the next bytes complete, possibly none.
     async fn read(&mut self) -> Result<Vec<SseEvent>, LlmError> {
-        let until = self
-            .patience
-            .deadline
-            .min(Instant::now() + self.patience.idle);
+        let until = self.patience.deadline.min(Instant::now() + self.patience.idle);
         let Ok(read) = timeout_at(until, self.bytes.next()).await else {
             return Err(LlmError::retry(RetryCause::Timeout));
         };
@@ -114,12 +106,14 @@ struct Reader {
 
 impl Reader {
     fn read(&mut self, event: &SseEvent) {
-        if self.ended || !READ_EVENTS.contains(&event.name.as_str()) {
+        let is_nameless = event.name.is_empty();
+        if self.ended || !(is_nameless || READ_EVENTS.contains(&event.name.as_str())) {
             return;
         }
-        let Ok(event) = serde_json::from_str::<WireEvent>(&event.data) else {
-            self.end(Err(LlmError::retry(RetryCause::Interrupted)));
-            return;
+        let event = match serde_json::from_str::<WireEvent>(&event.data) {
+            Ok(event) => event,
+            Err(_) if is_nameless => return,
+            Err(_) => return self.end(Err(LlmError::retry(RetryCause::Interrupted))),
         };
         match event {
             WireEvent::MessageStart { message } => self.add_usage(message.usage),
@@ -130,18 +124,15 @@ impl Reader {
             }
             WireEvent::MessageStop => {
                 let stop = self.stop.take();
-                self.end(
-                    stop.map(LlmEvent::Stop)
-                        .ok_or(LlmError::retry(RetryCause::Interrupted)),
-                );
+                self.end(stop.map(LlmEvent::Stop).ok_or(LlmError::retry(RetryCause::Interrupted)));
             }
             WireEvent::Error { error } => self.end(Err(fault::of_event(&error))),
             WireEvent::Other => {}
         }
     }
 
-    fn add_delta(&mut self, delta: super::wire::WireDelta) {
-        if let super::wire::WireDelta::TextDelta { text } = delta
+    fn add_delta(&mut self, delta: WireDelta) {
+        if let WireDelta::TextDelta { text } = delta
             && !text.is_empty()
         {
             self.ready.push_back(Ok(LlmEvent::Delta(text)));
@@ -153,14 +144,8 @@ impl Reader {
         let known = &mut self.usage;
         for (field, value) in [
             (&mut known.input_tokens, usage.input_tokens),
-            (
-                &mut known.cache_creation_input_tokens,
-                usage.cache_creation_input_tokens,
-            ),
-            (
-                &mut known.cache_read_input_tokens,
-                usage.cache_read_input_tokens,
-            ),
+            (&mut known.cache_creation_input_tokens, usage.cache_creation_input_tokens),
+            (&mut known.cache_read_input_tokens, usage.cache_read_input_tokens),
             (&mut known.output_tokens, usage.output_tokens),
         ] {
             *field = value.unwrap_or(*field);
@@ -180,9 +165,7 @@ fn stop_reason(end: WireEnd) -> Option<StopReason> {
         "end_turn" | "stop_sequence" => StopReason::EndTurn,
         "max_tokens" => StopReason::MaxTokens,
         "model_context_window_exceeded" => StopReason::ContextWindow,
-        "refusal" => StopReason::Refusal {
-            category: end.stop_details.and_then(safe_category),
-        },
+        "refusal" => StopReason::Refusal { category: end.stop_details.and_then(safe_category) },
         other => StopReason::Other(fault::safe_code(other).unwrap_or("unknown".to_owned())),
     })
 }

@@ -23,19 +23,11 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
-    let options = GitHttpOptions {
-        root: arguments.root,
-        port: arguments.port,
-        credentials: None,
-    };
-    let server = GitHttpServer::start_with(options)
-        .await
-        .context("start the git server")?;
+    let options = GitHttpOptions { root: arguments.root, port: arguments.port, credentials: None };
+    let server = GitHttpServer::start_with(options).await.context("start the git server")?;
     // A script reads the address from a pipe.
     let mut out = std::io::stdout();
-    writeln!(out, "{}", server.url())
-        .and_then(|()| out.flush())
-        .context("print the address")?;
+    writeln!(out, "{}", server.url()).and_then(|()| out.flush()).context("print the address")?;
     tokio::select! {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted.context("watch for Ctrl-C")?,

@@ -7,9 +7,7 @@ use std::process::Stdio;
 use futures::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
-};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, Command};
@@ -22,10 +20,7 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 pub(super) async fn run(root: &Path, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let Some(path) = percent_decoded(request.uri().path()) else {
-        return Ok(super::plain(
-            StatusCode::BAD_REQUEST,
-            "the path is not text\n",
-        ));
+        return Ok(super::plain(StatusCode::BAD_REQUEST, "the path is not text\n"));
     };
     let mut command = Command::new("git");
     command
@@ -58,11 +53,7 @@ pub(super) async fn run(root: &Path, request: Request<Incoming>) -> io::Result<R
         (CONTENT_ENCODING, "HTTP_CONTENT_ENCODING"),
         (HeaderName::from_static("git-protocol"), "GIT_PROTOCOL"),
     ] {
-        if let Some(value) = request
-            .headers()
-            .get(header)
-            .and_then(|value| value.to_str().ok())
-        {
+        if let Some(value) = request.headers().get(header).and_then(|value| value.to_str().ok()) {
             command.env(variable, value);
         }
     }
@@ -97,15 +88,8 @@ async fn feed(mut body: Incoming, mut stdin: ChildStdin) {
     }
 }
 
-async fn read_head<R: tokio::io::AsyncRead + Unpin>(
-    output: &mut BufReader<R>,
-) -> io::Result<(StatusCode, HeaderMap)> {
-    let malformed = || {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            "git http-backend wrote no header",
-        )
-    };
+async fn read_head<R: tokio::io::AsyncRead + Unpin>(output: &mut BufReader<R>) -> io::Result<(StatusCode, HeaderMap)> {
+    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "git http-backend wrote no header");
     let mut status = StatusCode::OK;
     let mut headers = HeaderMap::new();
     let mut read = 0;

@@ -50,12 +50,7 @@ impl GitHttpServer {
     /// # Errors
     /// As [`GitHttpServer::start_with`].
     pub async fn start(root: PathBuf) -> Result<Self, ServerError> {
-        Self::start_with(GitHttpOptions {
-            root,
-            port: 0,
-            credentials: None,
-        })
-        .await
+        Self::start_with(GitHttpOptions { root, port: 0, credentials: None }).await
     }
 
     /// Serves as the options say.
@@ -63,19 +58,14 @@ impl GitHttpServer {
     /// # Errors
     /// If the folder does not exist or the port is taken.
     pub async fn start_with(options: GitHttpOptions) -> Result<Self, ServerError> {
-        let root =
-            std::fs::canonicalize(&options.root).map_err(ServerError::io("find", &options.root))?;
+        let root = std::fs::canonicalize(&options.root).map_err(ServerError::io("find", &options.root))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
             .await
             .map_err(ServerError::io("listen on a port of", &root))?;
-        let address = listener
-            .local_addr()
-            .map_err(ServerError::io("listen on a port of", &root))?;
+        let address = listener.local_addr().map_err(ServerError::io("listen on a port of", &root))?;
         let site = Arc::new(Site {
             root,
-            authorization: options
-                .credentials
-                .map(|(user, password)| basic_authorization(&user, &password)),
+            authorization: options.credentials.map(|(user, password)| basic_authorization(&user, &password)),
         });
         let accepting = tokio::spawn(accept(listener, site));
         Ok(Self { address, accepting })
@@ -121,16 +111,15 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, for one: the next connection may fare better.
-            tokio::task::yield_now().await;
+            // Out of file descriptors, for one: a moment later there may be some again.
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;
         };
         while connections.try_join_next().is_some() {}
         let site = Arc::clone(&site);
         connections.spawn(async move {
             let service = service_fn(|request| answer(Arc::clone(&site), request));
-            let served = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
+            let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             if let Err(error) = served.await {
                 tracing::debug!(%error, "git client left");
             }
@@ -140,19 +129,10 @@ async fn accept(listener: TcpListener, site: Arc<Site>) {
 
 async fn answer(site: Arc<Site>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     if let Some(expected) = &site.authorization {
-        let given = request
-            .headers()
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
+        let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         if given != Some(expected) {
-            let mut refusal = plain(
-                StatusCode::UNAUTHORIZED,
-                "this repository needs a password\n",
-            );
-            refusal.headers_mut().insert(
-                WWW_AUTHENTICATE,
-                HeaderValue::from_static("Basic realm=\"git\""),
-            );
+            let mut refusal = plain(StatusCode::UNAUTHORIZED, "this repository needs a password\n");
+            refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"git\""));
             return Ok(refusal);
         }
     }
@@ -177,10 +157,7 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
-        let packed = group
-            .iter()
-            .fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte))
-            << (8 * (3 - group.len()));
+        let packed = group.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
         for position in 0..4 {
             if position > group.len() {
                 text.push('=');

@@ -61,22 +61,12 @@ impl PostgresServer {
             create_cluster(&place, &cluster, &password, options.durable)?;
         }
         let (child, port) = launch(&options, &dir, &place, 0).await?;
-        Ok(Self {
-            child,
-            place,
-            options,
-            dir,
-            port,
-            password,
-        })
+        Ok(Self { child, place, options, dir, port, password })
     }
 
     /// The address with user and password, as the store takes it.
     pub fn url(&self) -> String {
-        format!(
-            "postgres://{USER}:{}@127.0.0.1:{}/{DATABASE}",
-            self.password, self.port
-        )
+        format!("postgres://{USER}:{}@127.0.0.1:{}/{DATABASE}", self.password, self.port)
     }
 
     /// The address without the password, for people and logs.
@@ -121,12 +111,7 @@ impl PostgresServer {
     }
 }
 
-fn create_cluster(
-    place: &Place,
-    cluster: &Path,
-    password: &str,
-    durable: bool,
-) -> Result<(), ServerError> {
+fn create_cluster(place: &Place, cluster: &Path, password: &str, durable: bool) -> Result<(), ServerError> {
     // Made beside its final place: what is interrupted half way is not taken for a database.
     let fresh = place.home.join("cluster.new");
     if fresh.exists() {
@@ -142,18 +127,8 @@ fn create_cluster(
         .arg(&fresh)
         .arg("--pwfile")
         .arg(&password_file)
-        .args([
-            "--username",
-            USER,
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--locale=C",
-        ])
-        .args([
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",
-            "--no-instructions",
-        ]);
+        .args(["--username", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"])
+        .args(["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]);
     if !durable {
         initdb.arg("--no-sync");
     }
@@ -163,11 +138,7 @@ fn create_cluster(
 
     let mut single = place.command("postgres");
     single.args(["--single", "-D"]).arg(&fresh).arg("template1");
-    run(
-        "postgres",
-        &mut single,
-        &format!("CREATE DATABASE {DATABASE};\n"),
-    )?;
+    run("postgres", &mut single, &format!("CREATE DATABASE {DATABASE};\n"))?;
     fs::rename(&fresh, cluster).map_err(ServerError::io("rename", &fresh))
 }
 
@@ -189,11 +160,7 @@ fn run(program: &'static str, command: &mut Command, input: &str) -> Result<(), 
     }
     let words = [output.stdout, output.stderr].concat();
     let log = String::from_utf8_lossy(&words).trim().to_owned();
-    Err(ServerError::Died {
-        program,
-        status: output.status,
-        log,
-    })
+    Err(ServerError::Died { program, status: output.status, log })
 }
 
 async fn launch(
@@ -206,31 +173,18 @@ async fn launch(
     let log = dir.path().join("postgres.log");
     let mut attempt = 1;
     loop {
-        let port = if wanted_port == 0 {
-            free_port()?
-        } else {
-            wanted_port
-        };
+        let port = if wanted_port == 0 { free_port()? } else { wanted_port };
         let mut command = place.command("postgres");
-        command
-            .arg("-D")
-            .arg(&cluster)
-            .args(["-p", &port.to_string()]);
+        command.arg("-D").arg(&cluster).args(["-p", &port.to_string()]);
         for setting in settings(options.durable) {
             command.args(["-c", setting]);
         }
         // SIGINT ends open sessions; SIGTERM would wait for them.
-        let how = Supervision {
-            log: &log,
-            stop_signal: "INT",
-            patience: STOP_WITHIN,
-        };
+        let how = Supervision { log: &log, stop_signal: "INT", patience: STOP_WITHIN };
         let mut child = Supervised::spawn(&mut command, &how)?;
         match wait_until_ready(&mut child, &cluster, &log).await {
             Ok(()) => return Ok((child, port)),
-            Err(ServerError::Died { log, .. })
-                if attempt < ATTEMPTS && may_go_away(&log, wanted_port == 0) =>
-            {
+            Err(ServerError::Died { log, .. }) if attempt < ATTEMPTS && may_go_away(&log, wanted_port == 0) => {
                 attempt += 1;
                 tokio::time::sleep(POLL * 10).await;
             }
@@ -257,31 +211,19 @@ fn settings(durable: bool) -> Vec<&'static str> {
         "jit=off",
     ];
     if !durable {
-        settings.extend([
-            "fsync=off",
-            "full_page_writes=off",
-            "synchronous_commit=off",
-        ]);
+        settings.extend(["fsync=off", "full_page_writes=off", "synchronous_commit=off"]);
     }
     settings
 }
 
-async fn wait_until_ready(
-    child: &mut Supervised,
-    cluster: &Path,
-    log: &Path,
-) -> Result<(), ServerError> {
+async fn wait_until_ready(child: &mut Supervised, cluster: &Path, log: &Path) -> Result<(), ServerError> {
     let deadline = Instant::now() + READY_WITHIN;
     loop {
         if let Some(status) = child.ended() {
-            return Err(ServerError::Died {
-                program: "postgres",
-                status,
-                log: log_tail(log),
-            });
+            return Err(ServerError::Died { program: "postgres", status, log: log_tail(log) });
         }
-        let is_ready = PostmasterPid::read(cluster)
-            .is_some_and(|written| written.pid == child.pid() && written.status == "ready");
+        let is_ready =
+            PostmasterPid::read(cluster).is_some_and(|written| written.pid == child.pid() && written.status == "ready");
         if is_ready {
             return Ok(());
         }

@@ -37,29 +37,17 @@ pub(super) struct Place {
 
 impl Place {
     /// Decides, and creates what is missing.
-    pub(super) fn choose(
-        tools: &Tools,
-        data_dir: &Path,
-        durable: bool,
-    ) -> Result<Self, ServerError> {
+    pub(super) fn choose(tools: &Tools, data_dir: &Path, durable: bool) -> Result<Self, ServerError> {
         if effective_uid(data_dir)? != 0 {
             let home = data_dir.join("server");
             make_dir(&home, 0o700)?;
-            return Ok(Self {
-                bin: tools.postgres_bin(),
-                home,
-                run_as: None,
-                _scratch: None,
-            });
+            return Ok(Self { bin: tools.postgres_bin(), home, run_as: None, _scratch: None });
         }
         let pointer = data_dir.join("location");
         if let Ok(text) = fs::read_to_string(&pointer) {
             let place = PathBuf::from(text.trim());
             if !place.is_dir() {
-                return Err(ServerError::PlaceGone {
-                    data_dir: data_dir.to_owned(),
-                    place,
-                });
+                return Err(ServerError::PlaceGone { data_dir: data_dir.to_owned(), place });
             }
             return Self::within(tools, &place, None);
         }
@@ -81,16 +69,11 @@ impl Place {
                 continue;
             }
             let path = scratch.path().to_owned();
-            let (place, kept) = if durable {
-                (scratch.keep(), None)
-            } else {
-                (path, Some(scratch))
-            };
+            let (place, kept) = if durable { (scratch.keep(), None) } else { (path, Some(scratch)) };
             match Self::within(tools, &place, kept) {
                 Ok(chosen) => {
                     if durable {
-                        fs::write(&pointer, place.display().to_string())
-                            .map_err(ServerError::io("write", &pointer))?;
+                        fs::write(&pointer, place.display().to_string()).map_err(ServerError::io("write", &pointer))?;
                     }
                     tracing::info!(place = %place.display(), "keep the database where its unprivileged user reaches it");
                     return Ok(chosen);
@@ -102,9 +85,7 @@ impl Place {
                 Err(error) => return Err(error),
             }
         }
-        Err(ServerError::NoPlace {
-            tried: tried.join(", "),
-        })
+        Err(ServerError::NoPlace { tried: tried.join(", ") })
     }
 
     /// Uses a folder the unprivileged user reaches.
@@ -117,42 +98,25 @@ impl Place {
             (0, _) => (NOBODY, NOBODY),
             existing => existing,
         };
-        chown(&home, Some(run_as.0), Some(run_as.1))
-            .map_err(ServerError::io("give away", &home))?;
+        chown(&home, Some(run_as.0), Some(run_as.1)).map_err(ServerError::io("give away", &home))?;
 
         let bin = tools.postgres_bin();
         if runs(&bin, run_as) {
-            return Ok(Self {
-                bin,
-                home,
-                run_as: Some(run_as),
-                _scratch: scratch,
-            });
+            return Ok(Self { bin, home, run_as: Some(run_as), _scratch: scratch });
         }
         let copy = place.join("program");
         copy_program(&tools.postgres_root(), &copy)?;
         let bin = postgres_bin(&copy);
         if !runs(&bin, run_as) {
-            return Err(ServerError::NoPlace {
-                tried: place.display().to_string(),
-            });
+            return Err(ServerError::NoPlace { tried: place.display().to_string() });
         }
-        Ok(Self {
-            bin,
-            home,
-            run_as: Some(run_as),
-            _scratch: scratch,
-        })
+        Ok(Self { bin, home, run_as: Some(run_as), _scratch: scratch })
     }
 
     /// A command of PostgreSQL's, as the right user and without our environment.
     pub(super) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.bin.join(program));
-        command
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("LC_ALL", "C")
-            .current_dir("/");
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir("/");
         if let Some((user, group)) = self.run_as {
             command.uid(user).gid(group);
         }
@@ -163,9 +127,7 @@ impl Place {
     pub(super) fn give(&self, path: &Path) -> Result<(), ServerError> {
         match self.run_as {
             None => Ok(()),
-            Some((user, group)) => {
-                chown(path, Some(user), Some(group)).map_err(ServerError::io("give away", path))
-            }
+            Some((user, group)) => chown(path, Some(user), Some(group)).map_err(ServerError::io("give away", path)),
         }
     }
 }
@@ -174,27 +136,15 @@ impl Place {
 /// the system tidies up by itself, another one never does.
 fn bases(durable: bool) -> Vec<PathBuf> {
     if durable {
-        vec![
-            PathBuf::from("/var/lib"),
-            PathBuf::from("/srv"),
-            PathBuf::from("/opt"),
-        ]
+        vec![PathBuf::from("/var/lib"), PathBuf::from("/srv"), PathBuf::from("/opt")]
     } else {
-        vec![
-            std::env::temp_dir(),
-            "/tmp".into(),
-            "/var/tmp".into(),
-            "/var/lib".into(),
-        ]
+        vec![std::env::temp_dir(), "/tmp".into(), "/var/tmp".into(), "/var/lib".into()]
     }
 }
 
 fn own_folder(base: &Path) -> std::io::Result<TempDir> {
     let name = format!("caffeinecode-{}", random_hex::<8>());
-    let folder = tempfile::Builder::new()
-        .prefix(&name)
-        .rand_bytes(0)
-        .tempdir_in(base)?;
+    let folder = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempdir_in(base)?;
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
     Ok(folder)
 }

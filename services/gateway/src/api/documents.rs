@@ -57,7 +57,7 @@ struct PageEntry {
     /// `requested`, `published` or `failed`.
     state: String,
     /// Why it failed.
-    failure: Option<String>,
+    failure_reason: Option<String>,
 }
 
 /// A page.
@@ -76,7 +76,7 @@ pub(crate) struct DocumentPage {
     /// Its text; links lead to other pages (`<slug>.md`) and cited files (`sources/<path>#L1-L2`).
     markdown: Option<String>,
     /// Why it failed.
-    failure: Option<String>,
+    failure_reason: Option<String>,
 }
 
 /// A page of documents.
@@ -128,7 +128,7 @@ impl From<PageEntryRow> for PageEntry {
             title: row.title,
             kind: row.kind,
             state: row.state,
-            failure: row.failure_reason,
+            failure_reason: row.failure_reason,
         }
     }
 }
@@ -217,6 +217,6 @@ fn page_view(document_id: Uuid, row: PageRow) -> DocumentPage {
         state: row.state,
         revision: row.revision,
         markdown: row.markdown,
-        failure: row.failure_reason,
+        failure_reason: row.failure_reason,
     }
 }

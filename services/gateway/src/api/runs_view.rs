@@ -29,6 +29,8 @@ pub(crate) struct Run {
     commit: Option<String>,
     created_at: DateTime<Utc>,
     ended_at: Option<DateTime<Utc>>,
+    /// From the request to the end; absent until then.
+    seconds: Option<f64>,
     /// Why it failed.
     failure: Option<RunFailure>,
     /// What the stages did; absent in lists.
@@ -147,6 +149,7 @@ impl From<RunRow> for Run {
             commit: row.commit,
             created_at: row.created_at,
             ended_at: row.ended_at,
+            seconds: row.ended_at.map(|ended| (ended - row.created_at).as_seconds_f64()),
             failure,
             stages: None,
             documents: None,

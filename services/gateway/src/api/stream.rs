@@ -41,7 +41,7 @@ pub(crate) struct RunEvent {
     /// When, by the clock of the stage; of a transition.
     occurred_at: Option<DateTime<Utc>>,
     /// What the stage said; of a transition.
-    facts: Option<serde_json::Value>,
+    payload: Option<serde_json::Value>,
     /// `clone`, `analyse`, `index` or `write`; of progress.
     stage: Option<String>,
     /// How much is done; of progress.
@@ -61,7 +61,7 @@ impl RunEvent {
             sequence: None,
             transition: None,
             occurred_at: None,
-            facts: None,
+            payload: None,
             stage: None,
             done: None,
             total: None,
@@ -75,7 +75,7 @@ impl RunEvent {
             sequence: Some(row.sequence),
             transition: Some(row.transition),
             occurred_at: Some(row.occurred_at),
-            facts: Some(row.payload),
+            payload: Some(row.payload),
             ..Self::of("transition")
         }
     }
