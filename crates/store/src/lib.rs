@@ -20,6 +20,7 @@ mod copy;
 pub mod embedder;
 pub mod doc_writer;
 mod error;
+pub mod gateway;
 pub mod fan_in;
 mod inbox;
 mod pool;
