@@ -89,8 +89,13 @@ async fn a_claim_with_somebody_elses_process_id_does_not_block_the_start() {
     let claim = fs::read_to_string(&claim_file).expect("a killed server leaves its claim");
     let (_, rest) = claim.split_once('\n').expect("more than one line");
     drop(server);
-    // A process of the user PostgreSQL runs as would be the worst; root has the right to check any.
-    let mut stranger = Command::new("sleep").arg("60").spawn().expect("sleep runs");
+    // Of the user PostgreSQL runs as: any other it takes for stale by itself.
+    let owner = fs::metadata(&claim_file).expect("the claim is there");
+    let mut command = Command::new("sleep");
+    if runs_as_root() {
+        command.uid(owner.uid()).gid(owner.gid());
+    }
+    let mut stranger = command.arg("60").current_dir("/").spawn().expect("sleep runs");
     fs::write(&claim_file, format!("{}\n{rest}", stranger.id())).expect("the claim can be written");
 
     let server = PostgresServer::start(options(place.path(), false)).await.expect("it starts");
