@@ -162,7 +162,8 @@ mod tests {
     fn running_and_later_jobs_are_cancelled() {
         let set = Arc::new(CancelSet::default());
         let (run, other) = (RunId::generate(), RunId::generate());
-        let (running, untouched, ended) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let (running, untouched, ended) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let _running = set.watch(run, running.clone());
         let _untouched = set.watch(other, untouched.clone());
         drop(set.watch(run, ended.clone()));

@@ -14,7 +14,12 @@
 //!
 //! To add a table: a new file in `migrations/` (forward only), functions in its owner's module, `make generate`.
 
+pub mod chunker;
+pub mod cloner;
+mod copy;
+pub mod embedder;
 mod error;
+pub mod fan_in;
 mod inbox;
 mod pool;
 
