@@ -17,9 +17,11 @@
 pub mod chunker;
 pub mod cloner;
 mod copy;
+pub mod doc_writer;
 pub mod embedder;
 mod error;
 pub mod fan_in;
+pub mod gateway;
 mod inbox;
 mod pool;
 
