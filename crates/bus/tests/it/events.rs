@@ -12,7 +12,8 @@ async fn events_arrive_in_order_at_every_receiver() {
     fixture.bus.emit("progress", event(0));
     // Stored before the receivers begin, so it is not for them.
     fixture.wait_for(Stream::Events, 1).await;
-    let mut receivers = [fixture.bus.events().await.unwrap(), fixture.another_bus("other").await.events().await.unwrap()];
+    let mut receivers =
+        [fixture.bus.events().await.unwrap(), fixture.another_bus("other").await.events().await.unwrap()];
     for done in 1..=50 {
         fixture.bus.emit("progress", event(done));
     }

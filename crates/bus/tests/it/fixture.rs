@@ -288,12 +288,8 @@ impl Handler<v1::FilesBatch> for Script {
             calls.push(call);
             calls.len() - 1
         };
-        let seen = Seen {
-            scope: job.scope.clone(),
-            work: job.work,
-            batch: message.batch,
-            cancelled: job.cancelled().clone(),
-        };
+        let seen =
+            Seen { scope: job.scope.clone(), work: job.work, batch: message.batch, cancelled: job.cancelled().clone() };
         let outputs = (self.step)(seen, number).await?;
         // More than a few go out one by one, as a real handler would send them.
         if outputs.len() > 10 {
@@ -318,4 +314,3 @@ impl Handler<v1::FilesBatch> for Script {
         Ok(vec![Outgoing::new(&job.scope, owed)])
     }
 }
-

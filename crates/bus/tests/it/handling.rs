@@ -153,12 +153,8 @@ async fn never_more_at_once_than_slots() {
     let worker = fixture.start(quick(), &handler);
     let slots = quick().slots;
     eventually(SOON, || async { handler.calls().len() == slots }).await;
-    let found: async_nats::jetstream::consumer::PullConsumer = fixture
-        .broker
-        .jetstream()
-        .get_consumer_from_stream("chunker-i", fixture.stream(Stream::Files))
-        .await
-        .unwrap();
+    let found: async_nats::jetstream::consumer::PullConsumer =
+        fixture.broker.jetstream().get_consumer_from_stream("chunker-i", fixture.stream(Stream::Files)).await.unwrap();
     assert_eq!(found.cached_info().num_ack_pending, slots, "nothing is pulled ahead");
     drop(worker);
 }

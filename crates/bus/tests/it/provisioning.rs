@@ -23,7 +23,7 @@ async fn what_differs_is_put_right() {
     let fixture = Fixture::new().await;
     let name = fixture.stream(Stream::Dead);
     let found = fixture.broker.jetstream().get_stream(&name).await.unwrap().cached_info().config.clone();
-    let changed = Config { max_age: Duration::from_secs(3600), ..found };
+    let changed = Config { max_age: Duration::from_secs(25 * 3600), ..found };
     fixture.broker.jetstream().update_stream(changed).await.unwrap();
     fixture.set_ack_wait(caffeine_contract::Consumer::Chunker, Duration::from_secs(1)).await;
     let report = provision(&fixture.bus, StorageProfile::Embedded).await.unwrap();

@@ -18,12 +18,7 @@ impl Handler<v1::CloneRequested> for Cloner {
         Ok(vec![crate::fixture::batch(&job.scope, 1)])
     }
 
-    async fn reject(
-        &self,
-        _: &Job,
-        _: Option<v1::CloneRequested>,
-        _: &Rejection,
-    ) -> Result<Vec<Outgoing>, Failure> {
+    async fn reject(&self, _: &Job, _: Option<v1::CloneRequested>, _: &Rejection) -> Result<Vec<Outgoing>, Failure> {
         Ok(Vec::new())
     }
 }
@@ -37,9 +32,7 @@ fn trace_of(traceparent: &str) -> &str {
 async fn a_run_is_one_trace_and_each_batch_another() {
     opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
     let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
-    tracing_subscriber::registry()
-        .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")))
-        .init();
+    tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test"))).init();
 
     let fixture = Fixture::new().await;
     let request = Outgoing::new(&fixture.scope, v1::CloneRequested::default());
