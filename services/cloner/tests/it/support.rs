@@ -1,5 +1,7 @@
 //! What the tests share: a fetcher with a folder of its own, web servers that are no git servers, and a run.
 
+use std::path::PathBuf;
+
 use caffeine_cloner::mirror::Listed;
 use caffeine_cloner::{CloneError, Config, Fetcher, Obtained};
 use caffeine_model::{Oid, RepositoryId, RunId, WorkId, WorkspaceId};
@@ -48,6 +50,12 @@ impl Desk {
             }
             other => panic!("{url} should be refused as {expected}: {other:?}"),
         }
+    }
+
+    /// The folder of the only mirror.
+    pub fn mirror(&self) -> PathBuf {
+        let mirrors = std::fs::read_dir(self.folder.path().join("mirrors")).unwrap();
+        mirrors.flatten().map(|entry| entry.path()).find(|path| path.is_dir()).unwrap()
     }
 
     /// Removes everything that was fetched, as a lost disk does.
