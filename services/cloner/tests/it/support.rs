@@ -167,6 +167,16 @@ impl Records {
         }
     }
 
+    /// Every row of the cloner for a run, as text.
+    pub async fn dump(&self, run: RunId) -> Vec<String> {
+        let statement = "SELECT to_jsonb(s)::text FROM snapshots s WHERE run_id = $1
+             UNION ALL SELECT to_jsonb(f)::text FROM snapshot_files f WHERE run_id = $1
+             UNION ALL SELECT to_jsonb(r)::text FROM clone_runs r WHERE run_id = $1
+             UNION ALL SELECT (to_jsonb(i) - 'updated_at')::text FROM clone_inbox i WHERE run_id = $1
+             ORDER BY 1";
+        sqlx::query_scalar(statement).bind(run.as_uuid()).fetch_all(self.database.pool()).await.unwrap()
+    }
+
     pub fn snapshot(&self, run: RunId, commit: Oid) -> NewSnapshot {
         NewSnapshot {
             workspace: self.workspace,
