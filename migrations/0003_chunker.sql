@@ -80,7 +80,9 @@ CREATE TABLE refs (
     kind            text NOT NULL,
     -- Ordinal of the symbol around it.
     enclosing       integer,
+    -- Of the first such mention; `count` says how many there are.
     line            integer NOT NULL,
+    count           integer NOT NULL,
     PRIMARY KEY (file_version_id, analyser, ordinal),
     FOREIGN KEY (file_version_id, analyser) REFERENCES file_versions ON DELETE CASCADE
 );
@@ -116,7 +118,9 @@ CREATE TABLE edges (
     dst_symbol   integer,
     kind         text NOT NULL,
     tier         smallint NOT NULL,
+    -- Of the first mention; `count` says how many there are.
     line         integer NOT NULL,
+    count        integer NOT NULL,
     PRIMARY KEY (run_id, ordinal)
 );
 

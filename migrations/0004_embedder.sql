@@ -58,7 +58,9 @@ CREATE TABLE embed_runs (
     -- NULL until chunks.listed arrives.
     batches        integer,
     failure_code   text,
-    failure_reason text
+    failure_reason text,
+    -- When the last batch came in.
+    indexed_at     timestamptz
 );
 
 CREATE TABLE chunk_batches (

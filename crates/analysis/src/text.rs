@@ -15,10 +15,7 @@ impl LineIndex {
                 starts.push(at + 1);
             }
         }
-        Self {
-            starts,
-            length: text.len(),
-        }
+        Self { starts, length: text.len() }
     }
 
     /// Lines; a last line without an end counts, an empty one does not.
@@ -32,15 +29,6 @@ impl LineIndex {
     /// Line of a byte, from 1.
     pub(crate) fn line_of(&self, byte: usize) -> u32 {
         clamp(self.starts.partition_point(|start| *start <= byte))
-    }
-
-    /// First byte of the line that a byte is on.
-    pub(crate) fn start_of_line_at(&self, byte: usize) -> usize {
-        let line = self.starts.partition_point(|start| *start <= byte);
-        self.starts
-            .get(line.saturating_sub(1))
-            .copied()
-            .unwrap_or(0)
     }
 
     /// The ranges of all lines, line ends included.
@@ -84,20 +72,13 @@ mod tests {
 
     #[test]
     fn lines_are_counted_as_editors_do() {
-        for (text, count) in [
-            ("", 0),
-            ("a", 1),
-            ("a\n", 1),
-            ("a\nb", 2),
-            ("\n\n", 2),
-            ("a\r\nb\r\n", 2),
-        ] {
+        for (text, count) in [("", 0), ("a", 1), ("a\n", 1), ("a\nb", 2), ("\n\n", 2), ("a\r\nb\r\n", 2)] {
             assert_eq!(LineIndex::new(text).count(), count, "{text:?}");
         }
         let index = LineIndex::new("ab\nc\n");
         let lines: Vec<_> = (0..5).map(|byte| index.line_of(byte)).collect();
         assert_eq!(lines, [1, 1, 1, 2, 2]);
-        assert_eq!(index.start_of_line_at(4), 3);
+        assert_eq!(index.ranges().collect::<Vec<_>>(), [(0, 3), (3, 5), (5, 5)]);
     }
 
     #[test]

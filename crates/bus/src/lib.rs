@@ -15,20 +15,29 @@
 //!
 //! To consume one more message: give it a reader in the contract's table and pass a handler to [`Worker::handle`].
 
+mod cancel;
 mod connection;
+mod error;
 mod events;
 mod fault;
 mod handler;
+mod headers;
 mod job;
+mod metrics;
+mod ordered;
 mod outgoing;
+mod percent;
 mod provision;
+mod redact;
 mod worker;
 
-pub use connection::{Bus, BusConfig, BusError, PublishError};
+pub use connection::{Bus, BusConfig};
+pub use error::{BusError, PublishError};
 pub use events::{EventReceiver, Received};
 pub use fault::FaultPoint;
 pub use handler::{Failure, Handler, Inbox, InboxError, NoInbox, Prior, Rejection};
 pub use job::Job;
 pub use outgoing::Outgoing;
-pub use provision::{ProvisionReport, StorageProfile, provision};
+pub use provision::{ProvisionReport, StorageProfile, provision, verify, verify_service};
+pub use redact::redact_url;
 pub use worker::Worker;

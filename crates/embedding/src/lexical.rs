@@ -17,9 +17,7 @@ const MAX_DIGITS: usize = 10;
 /// What a stem keeps at least, in bytes.
 const MIN_STEM: usize = 3;
 /// Tried in this order, the first that fits is cut.
-const SUFFIXES: [&str; 10] = [
-    "ations", "ation", "ings", "ing", "ers", "er", "ies", "ed", "es", "s",
-];
+const SUFFIXES: [&str; 10] = ["ations", "ation", "ings", "ing", "ers", "er", "ies", "ed", "es", "s"];
 
 /// The distinct lexemes of a document or a query, sorted. At most [`MAX_LEXEMES`], the first ones
 /// of the text; each between 1 and [`MAX_LEXEME_BYTES`] bytes.
@@ -84,14 +82,8 @@ fn lexeme(word: &str) -> Option<String> {
         return Some(stem(&word.to_ascii_lowercase()).to_owned());
     }
     // Lower-casing may add combining marks and bytes: Turkish dotted capital I does both.
-    let lower: String = word
-        .to_lowercase()
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .collect();
-    (1..=MAX_LEXEME_BYTES)
-        .contains(&lower.len())
-        .then_some(lower)
+    let lower: String = word.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    (1..=MAX_LEXEME_BYTES).contains(&lower.len()).then_some(lower)
 }
 
 fn stem(word: &str) -> &str {
@@ -119,10 +111,7 @@ mod tests {
             ("configurations configuration", &["configur"]),
             ("using uses used", &["use", "used", "using"]),
             ("b a B", &["a", "b"]),
-            (
-                "sha256 utf8 E0308",
-                &["0308", "256", "8", "e", "sha", "utf"],
-            ),
+            ("sha256 utf8 E0308", &["0308", "256", "8", "e", "sha", "utf"]),
             ("12345678901 1234567890", &["1234567890"]),
             ("Größe naïve", &["größe", "naïve"]),
             ("ÄndereÜberschrift", &["ändere", "überschrift"]),
@@ -139,10 +128,7 @@ mod tests {
     fn a_query_shares_the_words_of_its_document() {
         let document = lexemes("impl SessionStore { fn purge_expired(&self) {} }");
         let query = lexemes("purging sessions that have expired");
-        let shared: Vec<_> = query
-            .iter()
-            .filter(|word| document.contains(word))
-            .collect();
+        let shared: Vec<_> = query.iter().filter(|word| document.contains(word)).collect();
         assert_eq!(shared, ["expir", "session"]);
     }
 
@@ -152,5 +138,18 @@ mod tests {
         assert_eq!(lexemes(&"é".repeat(33)), Vec::<String>::new());
         let many: String = (0..10_000).map(|n| format!("{n} ")).collect();
         assert_eq!(lexemes(&many).len(), MAX_LEXEMES);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn lexemes_of_any_text_need_no_quoting(text in proptest::prelude::any::<String>()) {
+            let lexemes = lexemes(&text);
+            proptest::prop_assert!(lexemes.is_sorted_by(|a, b| a < b));
+            for lexeme in &lexemes {
+                proptest::prop_assert!((1..=MAX_LEXEME_BYTES).contains(&lexeme.len()));
+                proptest::prop_assert!(lexeme.chars().all(char::is_alphanumeric), "{}", lexeme);
+                proptest::prop_assert!(!lexeme.contains(|c: char| c.is_ascii_uppercase()));
+            }
+        }
     }
 }

@@ -35,21 +35,15 @@ impl StaticTable {
     /// # Errors
     /// When the files that were compiled in do not fit; a build that passes its tests cannot.
     pub fn load() -> Result<Self, EmbedError> {
-        let list: Vec<&'static str> =
-            serde_json::from_str(VOCABULARY).map_err(EmbedError::Vocabulary)?;
+        let list: Vec<&'static str> = serde_json::from_str(VOCABULARY).map_err(EmbedError::Vocabulary)?;
         if ROWS.len() != list.len() * DIMENSIONS {
             return Err(EmbedError::DamagedTable("rows and words differ in number"));
         }
         if SCALES.len() != list.len() * size_of::<f32>() {
-            return Err(EmbedError::DamagedTable(
-                "scales and words differ in number",
-            ));
+            return Err(EmbedError::DamagedTable("scales and words differ in number"));
         }
         let (scales, _) = SCALES.as_chunks::<4>();
-        let scales: Vec<f32> = scales
-            .iter()
-            .map(|bytes| f32::from_le_bytes(*bytes))
-            .collect();
+        let scales: Vec<f32> = scales.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         if !scales.iter().all(|scale| scale.is_finite() && *scale > 0.0) {
             return Err(EmbedError::DamagedTable("a scale is not a positive number"));
         }
@@ -83,9 +77,8 @@ impl StaticTable {
         let mut start = 0;
         while start < word.len() {
             let longest = word.len().min(start + MAX_PIECE);
-            let piece = (start + MIN_PIECE..=longest)
-                .rev()
-                .find_map(|end| Some((end, *self.words.get(&word[start..end])?)));
+            let piece =
+                (start + MIN_PIECE..=longest).rev().find_map(|end| Some((end, *self.words.get(&word[start..end])?)));
             match piece {
                 Some((end, id)) => {
                     ids.push(id);
@@ -141,10 +134,7 @@ impl Embedder for StaticTable {
 
 impl std::fmt::Debug for StaticTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StaticTable")
-            .field("model", &MODEL)
-            .field("words", &self.words.len())
-            .finish_non_exhaustive()
+        f.debug_struct("StaticTable").field("model", &MODEL).field("words", &self.words.len()).finish_non_exhaustive()
     }
 }
 
@@ -208,16 +198,9 @@ mod tests {
     fn files_are_the_ones_that_were_measured() {
         let golden = golden();
         assert_eq!(golden.sha256.len(), 3);
-        for (name, bytes) in [
-            ("table.i8.bin", ROWS),
-            ("scale.f32.bin", SCALES),
-            ("vocab.json", VOCABULARY.as_bytes()),
-        ] {
-            assert_eq!(
-                hex::encode(Sha256::digest(bytes)),
-                golden.sha256[name],
-                "{name}"
-            );
+        for (name, bytes) in [("table.i8.bin", ROWS), ("scale.f32.bin", SCALES), ("vocab.json", VOCABULARY.as_bytes())]
+        {
+            assert_eq!(hex::encode(Sha256::digest(bytes)), golden.sha256[name], "{name}");
         }
     }
 
@@ -234,20 +217,14 @@ mod tests {
             assert_eq!(ids, case.ids, "ids of {text:?}");
             let (_, raw_norm) = table.pool(ids);
             let allowed = golden.tolerance * case.raw_norm.max(1.0);
-            assert!(
-                (raw_norm - case.raw_norm).abs() <= allowed,
-                "raw norm of {text:?}"
-            );
+            assert!((raw_norm - case.raw_norm).abs() <= allowed, "raw norm of {text:?}");
             let embedded = table.embed(&[text]).expect("static table never fails");
             match &embedded[..] {
                 [Embedding::Empty] => assert_eq!(case.norm, 0.0, "{text:?} is empty"),
                 [Embedding::Vector(vector)] => {
                     assert_eq!(vector.len(), DIMENSIONS);
                     let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-                    assert!(
-                        (norm - case.norm).abs() <= golden.tolerance,
-                        "norm of {text:?}"
-                    );
+                    assert!((norm - case.norm).abs() <= golden.tolerance, "norm of {text:?}");
                     for (got, want) in vector.iter().zip(&case.vec8) {
                         assert!((got - want).abs() <= golden.tolerance, "vector of {text:?}");
                     }
@@ -271,11 +248,21 @@ mod tests {
             let (a, b) = (a.expect("words are known"), b.expect("words are known"));
             a.iter().zip(b).map(|(x, y)| x * y).sum()
         };
-        assert!(
-            dot(0, 1) > dot(0, 2) + 0.1,
-            "{} against {}",
-            dot(0, 1),
-            dot(0, 2)
-        );
+        assert!(dot(0, 1) > dot(0, 2) + 0.1, "{} against {}", dot(0, 1), dot(0, 2));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_has_a_direction_or_is_empty(text in "(\\PC|[a-zA-Z0-9_ ]|\\x00){0,300}") {
+            static TABLE: std::sync::LazyLock<StaticTable> =
+                std::sync::LazyLock::new(|| StaticTable::load().expect("table loads"));
+            let embedded = TABLE.embed_one(&text);
+            if let Some(vector) = embedded.as_slice() {
+                let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+                proptest::prop_assert!((norm - 1.0).abs() < 1e-4);
+            }
+            let is_known = !TABLE.ids(&text).is_empty();
+            proptest::prop_assert_eq!(embedded.as_slice().is_some(), is_known);
+        }
     }
 }

@@ -18,11 +18,7 @@ pub(crate) struct TableWords<'t> {
 
 impl<'t> TableWords<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        Self {
-            text: text.as_bytes(),
-            at: 0,
-            word: [0; MAX_LETTERS],
-        }
+        Self { text: text.as_bytes(), at: 0, word: [0; MAX_LETTERS] }
     }
 
     /// The next word that is not too long. Not an `Iterator`, as it lends its own buffer.

@@ -43,10 +43,7 @@ pub async fn collect(stream: LlmStream) -> Result<Completion, FailedCall> {
 /// The stream's own, and those that stop reasons other than a regular end stand for: a cut-off
 /// answer is [`LlmError::Truncated`], a full window [`LlmError::Repack`], a refusal
 /// [`LlmError::Refused`].
-pub async fn collect_with(
-    mut stream: LlmStream,
-    mut on_text: impl FnMut(&str),
-) -> Result<Completion, FailedCall> {
+pub async fn collect_with(mut stream: LlmStream, mut on_text: impl FnMut(&str)) -> Result<Completion, FailedCall> {
     let mut text = String::new();
     let mut usage = Usage::default();
     let error = loop {
@@ -91,11 +88,7 @@ mod tests {
 
     #[test]
     fn a_regular_end_gives_all_text_and_the_last_usage() {
-        let usage = |output_tokens| Usage {
-            input_tokens: 5,
-            output_tokens,
-            ..Usage::default()
-        };
+        let usage = |output_tokens| Usage { input_tokens: 5, output_tokens, ..Usage::default() };
         let completion = collected(vec![
             Ok(LlmEvent::Usage(usage(1))),
             Ok(LlmEvent::Delta("ab".into())),
@@ -103,13 +96,7 @@ mod tests {
             Ok(LlmEvent::Usage(usage(7))),
             Ok(LlmEvent::Stop(StopReason::EndTurn)),
         ]);
-        assert_eq!(
-            completion,
-            Ok(Completion {
-                text: "abc".into(),
-                usage: usage(7)
-            })
-        );
+        assert_eq!(completion, Ok(Completion { text: "abc".into(), usage: usage(7) }));
     }
 
     #[test]
@@ -118,30 +105,14 @@ mod tests {
         let cases: Vec<(Option<Result<LlmEvent, LlmError>>, LlmError)> = vec![
             (None, interrupted.clone()),
             (Some(Err(interrupted.clone())), interrupted),
+            (Some(Ok(LlmEvent::Stop(StopReason::MaxTokens))), LlmError::Truncated),
+            (Some(Ok(LlmEvent::Stop(StopReason::ContextWindow))), LlmError::Repack),
             (
-                Some(Ok(LlmEvent::Stop(StopReason::MaxTokens))),
-                LlmError::Truncated,
+                Some(Ok(LlmEvent::Stop(StopReason::Refusal { category: Some("bio".into()) }))),
+                LlmError::Refused { category: Some("bio".into()) },
             ),
-            (
-                Some(Ok(LlmEvent::Stop(StopReason::ContextWindow))),
-                LlmError::Repack,
-            ),
-            (
-                Some(Ok(LlmEvent::Stop(StopReason::Refusal {
-                    category: Some("bio".into()),
-                }))),
-                LlmError::Refused {
-                    category: Some("bio".into()),
-                },
-            ),
-            (
-                Some(Ok(LlmEvent::Stop(StopReason::Other("tool_use".into())))),
-                LlmError::reject("tool_use"),
-            ),
-            (
-                Some(Ok(LlmEvent::Delta("x".repeat(MAX_ANSWER_BYTES)))),
-                LlmError::reject("answer_too_long"),
-            ),
+            (Some(Ok(LlmEvent::Stop(StopReason::Other("tool_use".into())))), LlmError::reject("tool_use")),
+            (Some(Ok(LlmEvent::Delta("x".repeat(MAX_ANSWER_BYTES)))), LlmError::reject("answer_too_long")),
         ];
         for (last, expected) in cases {
             let mut events = vec![Ok(LlmEvent::Delta("partial".into()))];

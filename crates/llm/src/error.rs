@@ -92,9 +92,6 @@ impl LlmError {
     }
 
     pub(crate) fn reject(code: &str) -> Self {
-        Self::Reject {
-            code: code.to_owned(),
-            detail: String::new(),
-        }
+        Self::Reject { code: code.to_owned(), detail: String::new() }
     }
 }

@@ -28,19 +28,13 @@ impl Turn {
     /// A turn of the user with one block of text.
     #[must_use]
     pub fn user(text: impl Into<String>) -> Self {
-        Self {
-            role: Role::User,
-            blocks: vec![Block::Text(text.into())],
-        }
+        Self { role: Role::User, blocks: vec![Block::Text(text.into())] }
     }
 
     /// A turn of the model with one block of text.
     #[must_use]
     pub fn assistant(text: impl Into<String>) -> Self {
-        Self {
-            role: Role::Assistant,
-            blocks: vec![Block::Text(text.into())],
-        }
+        Self { role: Role::Assistant, blocks: vec![Block::Text(text.into())] }
     }
 }
 

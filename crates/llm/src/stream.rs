@@ -62,10 +62,7 @@ impl LlmStream {
         request_id: Option<String>,
         events: impl Stream<Item = Result<LlmEvent, LlmError>> + Send + 'static,
     ) -> Self {
-        Self {
-            request_id,
-            events: Box::pin(events),
-        }
+        Self { request_id, events: Box::pin(events) }
     }
 
     /// A stream of events that are all there already, for clients that play back an answer.
@@ -91,8 +88,6 @@ impl Stream for LlmStream {
 
 impl std::fmt::Debug for LlmStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LlmStream")
-            .field("request_id", &self.request_id)
-            .finish_non_exhaustive()
+        f.debug_struct("LlmStream").field("request_id", &self.request_id).finish_non_exhaustive()
     }
 }

@@ -125,26 +125,16 @@ impl SendGate {
     /// Any [`GateError`] but [`GateError::Model`].
     pub fn prepare(&self, gated: GatedRequest) -> Result<Prepared, GateError> {
         self.client()?;
-        let GatedRequest {
-            purpose,
-            sources,
-            mut request,
-        } = gated;
+        let GatedRequest { purpose, sources, mut request } = gated;
         if let Some(source) = sources.iter().find(|source| is_denied_path(&source.path)) {
-            return Err(GateError::DeniedPath {
-                path: source.path.clone(),
-            });
+            return Err(GateError::DeniedPath { path: source.path.clone() });
         }
         let mut cleaner = Cleaner::default();
         let mut has_documents = false;
         for text in &mut request.system {
             cleaner.clean(text);
         }
-        for block in request
-            .messages
-            .iter_mut()
-            .flat_map(|turn| &mut turn.blocks)
-        {
+        for block in request.messages.iter_mut().flat_map(|turn| &mut turn.blocks) {
             match block {
                 Block::Text(text) => cleaner.clean(text),
                 Block::Document { title, text } => {
@@ -166,10 +156,7 @@ impl SendGate {
             redactions: cleaner
                 .counts
                 .into_iter()
-                .map(|(rule, count)| Redaction {
-                    rule: rule.to_owned(),
-                    count,
-                })
+                .map(|(rule, count)| Redaction { rule: rule.to_owned(), count })
                 .collect(),
             dropped_characters: cleaner.dropped,
         };
@@ -205,10 +192,7 @@ impl SendGate {
 
 impl std::fmt::Debug for SendGate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SendGate")
-            .field("policy", &self.policy)
-            .field("has_client", &self.client.is_some())
-            .finish()
+        f.debug_struct("SendGate").field("policy", &self.policy).field("has_client", &self.client.is_some()).finish()
     }
 }
 

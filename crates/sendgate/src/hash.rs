@@ -9,13 +9,7 @@ const CONTEXT: &str = "caffeinecode 2026-11-22 model request v1";
 /// When, by whom and for which commit it is asked do not count.
 #[must_use]
 pub fn request_hash(request: &LlmRequest) -> [u8; 32] {
-    let LlmRequest {
-        model,
-        max_tokens,
-        system,
-        messages,
-        effort,
-    } = request;
+    let LlmRequest { model, max_tokens, system, messages, effort } = request;
     let mut canonical = Canonical(blake3::Hasher::new_derive_key(CONTEXT));
     canonical.text(model);
     canonical.number(u64::from(*max_tokens));
@@ -93,37 +87,16 @@ mod tests {
     fn every_part_counts() {
         let document = |title: &str, text: &str| Turn {
             role: Role::User,
-            blocks: vec![Block::Document {
-                title: title.into(),
-                text: text.into(),
-            }],
+            blocks: vec![Block::Document { title: title.into(), text: text.into() }],
         };
-        let with = |messages| LlmRequest {
-            messages,
-            ..request()
-        };
+        let with = |messages| LlmRequest { messages, ..request() };
         let requests = [
             request(),
-            LlmRequest {
-                model: "n".into(),
-                ..request()
-            },
-            LlmRequest {
-                max_tokens: 101,
-                ..request()
-            },
-            LlmRequest {
-                effort: Some(Effort::Low),
-                ..request()
-            },
-            LlmRequest {
-                system: vec![],
-                ..request()
-            },
-            LlmRequest {
-                system: vec!["rul".into(), "es".into()],
-                ..request()
-            },
+            LlmRequest { model: "n".into(), ..request() },
+            LlmRequest { max_tokens: 101, ..request() },
+            LlmRequest { effort: Some(Effort::Low), ..request() },
+            LlmRequest { system: vec![], ..request() },
+            LlmRequest { system: vec!["rul".into(), "es".into()], ..request() },
             with(vec![Turn::user("abc")]),
             with(vec![Turn::user("ab"), Turn::user("c")]),
             with(vec![Turn::assistant("abc")]),

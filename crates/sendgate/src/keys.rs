@@ -7,11 +7,18 @@
 
 use crate::redact::Span;
 
-pub(crate) const RULE: &str = "private-key";
+const RULE: &str = "private-key";
+/// Not called a key, as it may be a certificate or a picture.
+const BARE_RULE: &str = "encoded-block";
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
+const CLOSING: &str = "-----";
 const KIND: &str = "PRIVATE KEY";
+/// Longest text between the dashes of a marker.
+const MAX_KIND_BYTES: usize = 64;
+/// Shortest piece of a key before an `END` on the same line, in bytes.
+const MIN_TAIL: usize = 16;
 /// Most lines from a beginning to its end. An RSA key of 16,384 bits has about 200.
 const MAX_KEY_LINES: usize = 400;
 /// Base64 lines of a PEM body have 64 characters, in some files 70 or 76; the last one has fewer.
@@ -21,57 +28,37 @@ const MIN_BARE_LINES: usize = 3;
 
 pub(crate) fn find(text: &str) -> Vec<Span> {
     let lines = lines(text);
-    let mut spans = Vec::new();
-    let mut at = 0;
-    while at < lines.len() {
-        let (line_start, line) = lines[at];
-        if let Some(column) = marker(line, BEGIN) {
-            let (end, next) = key_end(&lines, at, column);
-            spans.push(Span {
-                start: line_start + column,
-                end,
-                rule: RULE,
-            });
-            at = next;
+    let marks = marks(&lines);
+    let mut spans = bare_bodies(&lines);
+    let mut next = 0;
+    while let Some(mark) = marks.get(next) {
+        next += 1;
+        let following = marks.get(next);
+        if !mark.begins {
+            let floor = next.checked_sub(2).and_then(|at| marks.get(at)).map_or(0, |mark| mark.end);
+            spans.extend(tail(text, &lines, mark, floor));
             continue;
         }
-        let body = lines[at..]
-            .iter()
-            .take_while(|(_, line)| is_body(line))
-            .count();
-        if body == 0 {
-            at += 1;
-            continue;
-        }
-        let after = at + body;
-        let ended = lines
-            .get(after)
-            .filter(|(_, line)| marker(line, END).is_some());
-        let long = lines[at..after]
-            .iter()
-            .filter(|(_, line)| is_long(line))
-            .count();
-        if let Some((start, line)) = ended {
-            spans.push(Span {
-                start: line_start,
-                end: start + line.len(),
-                rule: RULE,
-            });
-        } else if long >= MIN_BARE_LINES {
-            let (start, line) = lines[after - 1];
-            spans.push(Span {
-                start: line_start,
-                end: start + line.len(),
-                rule: RULE,
-            });
-        }
-        at = after;
+        let end = match following {
+            Some(end) if !end.begins && end.line - mark.line <= MAX_KEY_LINES => {
+                next += 1;
+                end.end
+            }
+            _ => cut_end(&lines, mark, following),
+        };
+        spans.push(span(mark.start, end));
     }
     spans
 }
 
-/// The lines without their ends, and where they begin.
-fn lines(text: &str) -> Vec<(usize, &str)> {
+fn span(start: usize, end: usize) -> Span {
+    Span { start, end, rule: RULE }
+}
+
+/// A line without its end, and where it begins.
+type Line<'t> = (usize, &'t str);
+
+fn lines(text: &str) -> Vec<Line<'_>> {
     let mut start = 0;
     text.split_inclusive('\n')
         .map(|line| {
@@ -82,57 +69,94 @@ fn lines(text: &str) -> Vec<(usize, &str)> {
         .collect()
 }
 
-/// Where in the line a marker of a private key begins.
-fn marker(line: &str, dashes: &str) -> Option<usize> {
-    let column = line.find(dashes)?;
-    let kind = line[column + dashes.len()..]
-        .split("-----")
-        .next()
-        .unwrap_or_default();
-    kind.contains(KIND).then_some(column)
+/// A marker of a private key.
+struct Mark {
+    begins: bool,
+    line: usize,
+    start: usize,
+    end: usize,
 }
 
-/// The end of a key that begins on line `at`: the offset, and the first line after it.
-fn key_end(lines: &[(usize, &str)], at: usize, column: usize) -> (usize, usize) {
-    let last = lines.len().min(at + MAX_KEY_LINES);
-    for (index, (start, line)) in lines[..last].iter().enumerate().skip(at) {
-        let from = if index == at { column + BEGIN.len() } else { 0 };
-        if let Some(end) = marker(&line[from..], END) {
-            let kind = from + end + END.len();
-            let closing = line[kind..]
-                .find("-----")
-                .map_or(line.len(), |dashes| kind + dashes + 5);
-            return (start + closing, index + 1);
-        }
-        // Another beginning: this one was only mentioned, or cut off.
-        if index > at && marker(line, BEGIN).is_some() {
-            break;
+/// All markers of private keys in order; those of certificates are none.
+fn marks(lines: &[Line<'_>]) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    for (index, (line_start, line)) in lines.iter().enumerate() {
+        for (begins, dashes) in [(true, BEGIN), (false, END)] {
+            for (column, _) in line.match_indices(dashes) {
+                let kind = column + dashes.len();
+                if let Some(length) = kind_length(&line.as_bytes()[kind..]) {
+                    let start = line_start + column;
+                    let end = line_start + kind + length;
+                    marks.push(Mark { begins, line: index, start, end });
+                }
+            }
         }
     }
-    // No end: as many lines as can belong to a key. The rest of the first line goes with them, as
-    // a key in a string literal is one long line.
-    let body = lines[at + 1..last]
-        .iter()
-        .take_while(|(_, line)| is_body(line) || is_header(line));
-    let next = at + 1 + body.count();
-    let (start, line) = lines[next - 1];
-    (start + line.len(), next)
+    marks.sort_by_key(|mark| mark.start);
+    marks
+}
+
+/// The length of a private key's kind with the dashes behind it, if the bytes begin with one.
+fn kind_length(bytes: &[u8]) -> Option<usize> {
+    let bytes = &bytes[..bytes.len().min(MAX_KIND_BYTES)];
+    let closing = bytes.windows(CLOSING.len()).position(|bytes| bytes == CLOSING.as_bytes())?;
+    let is_key = bytes[..closing].windows(KIND.len()).any(|bytes| bytes == KIND.as_bytes());
+    is_key.then_some(closing + CLOSING.len())
+}
+
+/// The end of a key that has none: as many lines as can belong to it. The rest of the first line
+/// goes with them, as a key in a string literal is one long line.
+fn cut_end(lines: &[Line<'_>], begin: &Mark, following: Option<&Mark>) -> usize {
+    if let Some(following) = following
+        && following.line == begin.line
+    {
+        return following.start;
+    }
+    let first = begin.line + 1;
+    let last = following.map_or(lines.len(), |mark| mark.line).min(first + MAX_KEY_LINES);
+    let body = lines[first..last].iter().take_while(|(_, line)| is_body(line) || is_header(line));
+    let (start, line) = lines[begin.line + body.count()];
+    start + line.len()
+}
+
+/// The key before an end without a beginning: what looks like one on the same line, or the lines
+/// above if nothing does. `floor` is where the marker before this one ended.
+fn tail(text: &str, lines: &[Line<'_>], end: &Mark, floor: usize) -> Option<Span> {
+    let (line_start, _) = lines[end.line];
+    let before = &text[floor.max(line_start)..end.start];
+    if floor <= line_start && inner(before).is_empty() {
+        let body = lines[..end.line].iter().rev().take_while(|(_, line)| is_body(line)).count();
+        return (body > 0).then(|| span(lines[end.line - body].0, end.end));
+    }
+    let body = before.trim_end_matches(|c: char| c == '\\' || is_base64_char(c)).len();
+    let start = end.start - (before.len() - body);
+    (end.start - start >= MIN_TAIL).then(|| span(start, end.end))
+}
+
+/// Blocks of long lines of base64, with or without markers around them.
+fn bare_bodies(lines: &[Line<'_>]) -> Vec<Span> {
+    let blocks = lines.chunk_by(|(_, a), (_, b)| is_body(a) && is_body(b));
+    blocks
+        .filter(|block| block.iter().filter(|(_, line)| is_long(line)).count() >= MIN_BARE_LINES)
+        .filter_map(|block| {
+            let ((start, _), (last, line)) = (block.first()?, block.last()?);
+            Some(Span { start: *start, end: last + line.len(), rule: BARE_RULE })
+        })
+        .collect()
 }
 
 /// Whether the line can be the body of a key: base64 and nothing else, but for quotes, commas and
 /// escapes of a string literal around it.
 fn is_body(line: &str) -> bool {
     let line = inner(line);
-    line.len() >= 4
-        && line.bytes().all(is_base64)
-        && (line.len() >= *LONG_LINE.start() || line.ends_with('=') || has_mixed(line))
+    line.len() >= 4 && line.chars().all(is_base64_char) && (line.ends_with('=') || has_mixed(line))
 }
 
 fn is_long(line: &str) -> bool {
-    LONG_LINE.contains(&inner(line).len())
+    is_body(line) && LONG_LINE.contains(&inner(line).len())
 }
 
-/// A short line of a key has letters of both cases or digits among letters, ordinary words do not.
+/// A line of a key has letters of both cases and digits; ordinary words and hexadecimal do not.
 fn has_mixed(line: &str) -> bool {
     let upper = line.bytes().any(|byte| byte.is_ascii_uppercase());
     let lower = line.bytes().any(|byte| byte.is_ascii_lowercase());
@@ -146,16 +170,14 @@ fn is_header(line: &str) -> bool {
 }
 
 fn inner(line: &str) -> &str {
-    let around: &[char] = &[
-        ' ', '\t', '"', '\'', '`', ',', '+', '\\', '#', '*', '>', '|',
-    ];
+    let around: &[char] = &[' ', '\t', '"', '\'', '`', ',', '+', '\\', '#', '*', '>', '|'];
     let line = line.trim_matches(around);
     let line = line.strip_suffix("\\n").unwrap_or(line);
     line.trim_matches(['"', '\''])
 }
 
-fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
+fn is_base64_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+/=".contains(c)
 }
 
 #[cfg(test)]
@@ -167,28 +189,17 @@ mod tests {
 
     /// What is taken out of the text.
     fn found(text: &str) -> Vec<&str> {
-        find(text)
-            .iter()
-            .map(|span| &text[span.start..span.end])
-            .collect()
+        find(text).iter().map(|span| &text[span.start..span.end]).collect()
     }
 
     #[test]
     fn whole_keys_are_found_wherever_they_stand() {
-        let kinds = [
-            "PRIVATE KEY",
-            "RSA PRIVATE KEY",
-            "OPENSSH PRIVATE KEY",
-            "PGP PRIVATE KEY BLOCK",
-        ];
+        let kinds = ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"];
         for kind in kinds {
             let key = format!("-----BEGIN {kind}-----\n{LINE}\n{TAIL}\n-----END {kind}-----");
             assert_eq!(found(&format!("a = '''{key}'''\nb = 1\n")), [key.as_str()]);
             let escaped = key.replace('\n', "\\n");
-            assert_eq!(
-                found(&format!("a = \"{escaped}\", b = 1\n")),
-                [escaped.as_str()]
-            );
+            assert_eq!(found(&format!("a = \"{escaped}\", b = 1\n")), [escaped.as_str()]);
         }
     }
 
@@ -203,12 +214,24 @@ mod tests {
     }
 
     #[test]
+    fn several_in_a_line_are_all_found() {
+        let key = format!("-----BEGIN PRIVATE KEY-----\\n{LINE}\\n-----END PRIVATE KEY-----");
+        let certificate = key.replace("PRIVATE KEY", "CERTIFICATE");
+        let text = format!("{{\"c\":\"{certificate}\",\"a\":\"{key}\\n\",\"b\":\"{key}\"}}");
+        assert_eq!(found(&text), [key.as_str(), key.as_str()]);
+        let (_, tail) = key.split_once(LINE).expect("the key holds the line");
+        let tail = format!("{LINE}{tail}");
+        assert_eq!(found(&format!("{tail}\", \"{key}\"")), [tail.as_str(), key.as_str()]);
+    }
+
+    #[test]
     fn other_text_is_left_alone() {
         let texts = [
             "",
             "abcd\nefgh\nijkl\nmnop\n",
             "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n",
             "see BEGIN PRIVATE KEY in the manual\n",
+            &format!("{0}\n{0}\n{0}\n", "0123456789abcdef".repeat(4)),
             "one\ntwo\nthree\n-----END CERTIFICATE-----\n",
         ];
         for text in texts {

@@ -23,10 +23,7 @@ pub fn normalise(text: &str) -> Normalised {
             kept.push(c);
         }
     }
-    Normalised {
-        text: kept,
-        dropped,
-    }
+    Normalised { text: kept, dropped }
 }
 
 fn is_hidden(c: char) -> bool {
@@ -62,10 +59,7 @@ mod tests {
             ("Größe 日本語 مرحبا 🎉", "Größe 日本語 مرحبا 🎉", 0),
         ];
         for (text, expected, dropped) in cases {
-            let expected = Normalised {
-                text: expected.into(),
-                dropped,
-            };
+            let expected = Normalised { text: expected.into(), dropped };
             assert_eq!(normalise(text), expected, "{text:?}");
         }
     }

@@ -3,34 +3,12 @@
 /// Beginnings of file names, lower case. `.env.example` is denied too: it is often the real one.
 const PREFIXES: [&str; 5] = [".env", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
 /// Ends of file names, lower case.
-const SUFFIXES: [&str; 10] = [
-    ".pem",
-    ".p12",
-    ".pfx",
-    ".kdbx",
-    ".jks",
-    ".keystore",
-    ".ppk",
-    ".tfstate",
-    ".tfstate.backup",
-    ".kubeconfig",
-];
+const SUFFIXES: [&str; 10] =
+    [".pem", ".p12", ".pfx", ".kdbx", ".jks", ".keystore", ".ppk", ".tfstate", ".tfstate.backup", ".kubeconfig"];
 /// Whole file names, lower case.
-const NAMES: [&str; 7] = [
-    "kubeconfig",
-    ".netrc",
-    "_netrc",
-    ".pgpass",
-    ".git-credentials",
-    ".htpasswd",
-    ".dockercfg",
-];
+const NAMES: [&str; 7] = ["kubeconfig", ".netrc", "_netrc", ".pgpass", ".git-credentials", ".htpasswd", ".dockercfg"];
 /// A folder and a file in it, lower case.
-const IN_FOLDERS: [(&str, &str); 3] = [
-    (".kube", "config"),
-    (".aws", "credentials"),
-    (".docker", "config.json"),
-];
+const IN_FOLDERS: [(&str, &str); 3] = [(".kube", "config"), (".aws", "credentials"), (".docker", "config.json")];
 
 /// Whether a file of this path never leaves, whatever the policy. Letter case and the direction of
 /// slashes make no difference.

@@ -63,11 +63,7 @@ impl Redactor {
             let secret = &text[span.start..span.end];
             line += newlines(before);
             let number = self.number(secret);
-            findings.push(Finding {
-                rule: span.rule,
-                line,
-                number,
-            });
+            findings.push(Finding { rule: span.rule, line, number });
             clean.push_str(before);
             clean.push_str(&format!("<redacted:{}:{number:08x}>", span.rule));
             let inner = newlines(secret);
@@ -76,20 +72,12 @@ impl Redactor {
             done = span.end;
         }
         clean.push_str(&text[done..]);
-        Redacted {
-            text: clean,
-            findings,
-        }
+        Redacted { text: clean, findings }
     }
 
     fn number(&mut self, secret: &str) -> u32 {
-        let next = u32::try_from(self.numbers.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
-        *self
-            .numbers
-            .entry(*blake3::hash(secret.as_bytes()).as_bytes())
-            .or_insert(next)
+        let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX).saturating_add(1);
+        *self.numbers.entry(*blake3::hash(secret.as_bytes()).as_bytes()).or_insert(next)
     }
 }
 

@@ -31,6 +31,16 @@ impl Api {
         self.send(self.http.get(format!("{}/api/v1{path}", self.base))).await
     }
 
+    /// `GET` of a text with the token.
+    ///
+    /// # Panics
+    /// If the gateway does not answer with success.
+    pub async fn text(&self, path: &str) -> String {
+        let request = self.http.get(format!("{}/api/v1{path}", self.base)).bearer_auth(&self.token);
+        let answer = request.send().await.and_then(reqwest::Response::error_for_status).expect("the gateway answers");
+        answer.text().await.expect("the answer is text")
+    }
+
     /// `POST` of JSON with the token.
     pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.send(self.http.post(format!("{}/api/v1{path}", self.base)).json(body)).await
@@ -38,7 +48,11 @@ impl Api {
 
     /// Whether the gateway answers at all.
     pub async fn is_up(&self) -> bool {
-        self.http.get(format!("{}/api/v1/health", self.base)).send().await.is_ok_and(|answer| answer.status().is_success())
+        self.http
+            .get(format!("{}/api/v1/health", self.base))
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Submits a repository and returns the id of its run.
@@ -46,7 +60,16 @@ impl Api {
     /// # Panics
     /// If the gateway refuses.
     pub async fn submit(&self, url: &str) -> Uuid {
-        let (status, body) = self.post("/repositories", &serde_json::json!({ "url": url })).await;
+        self.submit_for(url, &serde_json::json!([{ "writer": "structural" }])).await
+    }
+
+    /// Submits a repository for these documents and returns the id of its run.
+    ///
+    /// # Panics
+    /// If the gateway refuses.
+    pub async fn submit_for(&self, url: &str, documents: &Value) -> Uuid {
+        let body = serde_json::json!({ "url": url, "documents": documents });
+        let (status, body) = self.post("/repositories", &body).await;
         assert!(status == 201 || status == 200, "{status}: {body}");
         uuid_at(&body, "/run/id")
     }

@@ -10,5 +10,5 @@ mod process;
 mod stack;
 
 pub use api::Api;
-pub use process::{Fault, ServiceProcess};
-pub use stack::{SERVICES, Stack};
+pub use process::ServiceProcess;
+pub use stack::{SERVICES, Stack, StackOptions};

@@ -7,15 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Kills a service once, at a named point of a message's way; see `caffeine-bus`.
-#[derive(Debug, Clone)]
-pub struct Fault {
-    /// `<service>:<message>:<point>`, for instance `chunker:files.batch:after_commit`.
-    pub at: String,
-    /// Created when the fault strikes.
-    pub marker: PathBuf,
-}
-
 /// A supervised child process. Dropping it ends it.
 pub struct ServiceProcess {
     stop: Arc<AtomicBool>,

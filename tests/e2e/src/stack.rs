@@ -11,10 +11,29 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::process::{Fault, ServiceProcess};
+use crate::process::ServiceProcess;
 
 /// The services, in the order of the pipeline.
 pub const SERVICES: [&str; 5] = ["gateway", "cloner", "chunker", "embedder", "doc-writer"];
+
+/// What a test wants differently.
+#[derive(Debug, Default)]
+pub struct StackOptions {
+    /// Git servers on loopback that may be cloned from, as `host:port`.
+    pub allow_hosts: Vec<String>,
+    /// `<service>:<message>:<point>`: kills that service once, there.
+    pub fault: Option<String>,
+    /// More variables for every service.
+    pub variables: Vec<(String, String)>,
+}
+
+impl StackOptions {
+    /// Only a git server.
+    #[must_use]
+    pub fn with_host(host: String) -> Self {
+        Self { allow_hosts: vec![host], ..Self::default() }
+    }
+}
 
 /// A running system.
 pub struct Stack {
@@ -30,13 +49,15 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts the five services. `allow_hosts` are git servers on loopback; `fault` strikes once.
-    pub async fn start(allow_hosts: &[String], fault: Option<&str>) -> Self {
+    /// Starts the five services.
+    pub async fn start(options: StackOptions) -> Self {
         let database = TestDatabase::create().await;
         let bus = TestBus::connect().await;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let port = free_port();
+        let token = format!("cc_{}{}", Uuid::new_v4().simple(), &Uuid::new_v4().simple().to_string()[..11]);
         let token_file = folder.path().join("admin-token");
+        std::fs::write(&token_file, &token).expect("the token can be written");
         let mut variables = vec![
             ("CAFFEINE_NATS_URL", bus.url().to_owned()),
             ("CAFFEINE_NATS_PREFIX", bus.prefix().to_owned()),
@@ -47,9 +68,8 @@ impl Stack {
             ("CAFFEINE_HEALTH_LISTEN", "127.0.0.1:0".to_owned()),
         ];
         provision(&variables);
-        let fault = fault.map(|at| Fault { at: at.to_owned(), marker: folder.path().join("struck") });
-        if let Some(fault) = &fault {
-            variables.push(("CAFFEINE_FAULT", format!("{}:{}", fault.at, fault.marker.display())));
+        if let Some(at) = &options.fault {
+            variables.push(("CAFFEINE_FAULT", format!("{at}:{}", folder.path().join("struck").display())));
         }
         let services = SERVICES
             .into_iter()
@@ -62,19 +82,18 @@ impl Stack {
                     ]),
                     "cloner" => variables.extend([
                         ("CAFFEINE_CLONER_DATA_DIR", folder.path().join("mirrors").display().to_string()),
-                        ("CAFFEINE_CLONER_ALLOW_HOSTS", allow_hosts.join(",")),
+                        ("CAFFEINE_CLONER_ALLOW_HOSTS", hosts(&options.allow_hosts)),
                     ]),
                     _ => {}
                 }
-                let variables = variables.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+                let variables = variables
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .chain(options.variables.iter().filter(|(key, _)| concerns(name, key)).cloned())
+                    .collect();
                 (name, ServiceProcess::start(&format!("caffeine-{name}"), variables, folder.path()))
             })
             .collect();
-        let token = eventually_some(Duration::from_secs(60), || async {
-            let token = std::fs::read_to_string(&token_file).ok()?;
-            (!token.trim().is_empty()).then(|| token.trim().to_owned())
-        })
-        .await;
         let api = Api::new(format!("http://127.0.0.1:{port}"), token);
         let stack = Self { api, services, bus, database, folder };
         eventually(Duration::from_secs(60), || async { stack.api.is_up().await }).await;
@@ -120,6 +139,17 @@ fn provision(variables: &[(&str, String)]) {
         .output()
         .expect("`make test` builds caffeine");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A TOML array of strings.
+fn hosts(hosts: &[String]) -> String {
+    format!("[{}]", hosts.iter().map(|host| format!("\"{host}\"")).collect::<Vec<_>>().join(","))
+}
+
+/// Whether a variable is a setting of the service, or of all.
+fn concerns(service: &str, variable: &str) -> bool {
+    let section = |name: &str| format!("CAFFEINE_{}_", name.replace('-', "_").to_uppercase());
+    variable.starts_with(&section(service)) || !SERVICES.iter().any(|other| variable.starts_with(&section(other)))
 }
 
 /// A port that was free a moment ago.

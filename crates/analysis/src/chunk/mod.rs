@@ -1,47 +1,55 @@
-//! Cutting a text into pieces.
+//! Cutting a text into chunks.
+//!
+//! Split, then merge, without loss: a tree node that fits is a piece; one that does not is replaced by its children; a leaf that
+//! does not is cut into lines; neighbours are packed together while they fit. Nothing is dropped and nothing overlaps, so a chunk
+//! is a byte range and all chunks together are the file. Where a chunk stands is said by its header, which is embedded with it
+//! and never quoted.
+
+mod cover;
+mod header;
+mod marks;
+mod measure;
+mod place;
+mod syntax;
 
 use tree_sitter::Tree;
 
+pub use self::header::{embedding_text, header};
+pub(crate) use self::marks::Mark;
+use self::marks::{Marked, paragraphs};
+use self::measure::Measure;
 use crate::languages::Outline;
 use crate::text::LineIndex;
-use crate::{Category, Chunk, Language};
+use crate::{Category, Chunk, ChunkKind, Language};
 
+/// The chunks of a text that is not empty.
 pub(crate) fn chunks(
-    language: Language,
-    category: Category,
+    kind: ChunkKind,
     text: &str,
     lines: &LineIndex,
     tree: Option<&Tree>,
     outline: &Outline,
 ) -> Vec<Chunk> {
-    let _ = (language, category, text, lines, tree, outline);
-    Vec::new()
+    let measure = Measure::new(text);
+    let ranges = match tree {
+        Some(tree) => cover::cover(&measure, tree.root_node()),
+        None if outline.marks.is_empty() => cover::cover(&measure, Marked::new(text.len(), &paragraphs(text))),
+        None => cover::cover(&measure, Marked::new(text.len(), &outline.marks)),
+    };
+    place::place(kind, text, lines, outline, &ranges)
 }
 
-/// The longest header, in characters.
-pub const MAX_HEADER_CHARS: usize = 300;
-
-/// What stands before a chunk's text when it is embedded, without its line end: path, language, scope and signature.
-#[must_use]
-pub fn header(path: &str, language: Language, scope: &str, signature: Option<&str>) -> String {
-    let mut header = format!("{path} ({})", language.as_str());
-    for part in [scope, signature.unwrap_or_default()] {
-        if !part.is_empty() {
-            header.push_str(" | ");
-            header.push_str(part);
-        }
+/// What kind of text the chunks of a file are.
+pub(crate) fn kind(language: Language, category: Category) -> ChunkKind {
+    if category == Category::Data {
+        ChunkKind::Text
+    } else if language.is_prose() || (category == Category::Docs && language == Language::Text) {
+        ChunkKind::Prose
+    } else if language.is_config() || (category == Category::Config && language == Language::Text) {
+        ChunkKind::Config
+    } else if language.is_code() {
+        ChunkKind::Code
+    } else {
+        ChunkKind::Text
     }
-    crate::text::one_line(&header, MAX_HEADER_CHARS)
-}
-
-/// The text that is embedded for a chunk: its header, a line end, its own text.
-#[must_use]
-pub fn embedding_text(path: &str, chunk: &Chunk, text: &str) -> String {
-    let header = header(
-        path,
-        Language::of_path(path),
-        &chunk.scope,
-        chunk.signature.as_deref(),
-    );
-    format!("{header}\n{text}")
 }

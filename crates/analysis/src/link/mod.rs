@@ -1,6 +1,22 @@
 //! From the analyses of all files of a snapshot to the graph between them.
 
+mod ecmascript;
+mod edges;
+mod go;
+mod index;
+mod java;
+mod modules;
+mod names;
+mod packages;
+mod python;
+mod rank;
+mod rust;
+mod rust_tree;
+mod standard;
+
 use serde::{Deserialize, Serialize};
+
+use self::index::Index;
 
 use crate::{Category, Import, Language, Manifest, Ref, RefKind, Symbol};
 
@@ -144,6 +160,15 @@ pub struct ModuleEdge {
 /// Resolves what each file imports and mentions, and ranks and groups the files.
 #[must_use]
 pub fn link(input: &LinkInput) -> LinkOutput {
-    let _ = input;
-    LinkOutput::default()
+    let index = Index::new(&input.files);
+    let found = edges::find(&index);
+    let between = found.between_files();
+    let paths = index.files.iter().map(|file| file.path.clone());
+    LinkOutput {
+        edges: found.edges(&index),
+        externals: found.externals(&index),
+        file_ranks: paths.zip(rank::ranks(&index, &between)).collect(),
+        modules: modules::modules(&index),
+        module_edges: modules::edges(&index, &between),
+    }
 }

@@ -112,6 +112,9 @@ pub struct ChunkRange {
     pub scope: ::prost::alloc::string::String,
     #[prost(string, tag = "7")]
     pub symbol: ::prost::alloc::string::String,
+    /// Declaration of the symbol that the chunk starts inside of; embedded with it. Empty if the chunk shows it itself.
+    #[prost(string, tag = "8")]
+    pub signature: ::prost::alloc::string::String,
 }
 /// cloner → embedder: how many batches the run has. Arrives in any order with the batches.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -18,13 +18,7 @@ const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
 /// The names of events that [`WireEvent`] reads. Others may hold anything and are not parsed, but
 /// for those without a name: some servers only write it inside.
-const READ_EVENTS: [&str; 5] = [
-    "message_start",
-    "content_block_delta",
-    "message_delta",
-    "message_stop",
-    "error",
-];
+const READ_EVENTS: [&str; 5] = ["message_start", "content_block_delta", "message_delta", "message_stop", "error"];
 
 type Item = Result<LlmEvent, LlmError>;
 type BoxedBytes = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
@@ -82,10 +76,7 @@ impl Answer {
 
     /// The events that the next bytes complete, possibly none.
     async fn read(&mut self) -> Result<Vec<SseEvent>, LlmError> {
-        let until = self
-            .patience
-            .deadline
-            .min(Instant::now() + self.patience.idle);
+        let until = self.patience.deadline.min(Instant::now() + self.patience.idle);
         let Ok(read) = timeout_at(until, self.bytes.next()).await else {
             return Err(LlmError::retry(RetryCause::Timeout));
         };
@@ -133,10 +124,7 @@ impl Reader {
             }
             WireEvent::MessageStop => {
                 let stop = self.stop.take();
-                self.end(
-                    stop.map(LlmEvent::Stop)
-                        .ok_or(LlmError::retry(RetryCause::Interrupted)),
-                );
+                self.end(stop.map(LlmEvent::Stop).ok_or(LlmError::retry(RetryCause::Interrupted)));
             }
             WireEvent::Error { error } => self.end(Err(fault::of_event(&error))),
             WireEvent::Other => {}
@@ -156,14 +144,8 @@ impl Reader {
         let known = &mut self.usage;
         for (field, value) in [
             (&mut known.input_tokens, usage.input_tokens),
-            (
-                &mut known.cache_creation_input_tokens,
-                usage.cache_creation_input_tokens,
-            ),
-            (
-                &mut known.cache_read_input_tokens,
-                usage.cache_read_input_tokens,
-            ),
+            (&mut known.cache_creation_input_tokens, usage.cache_creation_input_tokens),
+            (&mut known.cache_read_input_tokens, usage.cache_read_input_tokens),
             (&mut known.output_tokens, usage.output_tokens),
         ] {
             *field = value.unwrap_or(*field);
@@ -183,9 +165,7 @@ fn stop_reason(end: WireEnd) -> Option<StopReason> {
         "end_turn" | "stop_sequence" => StopReason::EndTurn,
         "max_tokens" => StopReason::MaxTokens,
         "model_context_window_exceeded" => StopReason::ContextWindow,
-        "refusal" => StopReason::Refusal {
-            category: end.stop_details.and_then(safe_category),
-        },
+        "refusal" => StopReason::Refusal { category: end.stop_details.and_then(safe_category) },
         other => StopReason::Other(fault::safe_code(other).unwrap_or("unknown".to_owned())),
     })
 }

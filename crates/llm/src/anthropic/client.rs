@@ -38,10 +38,7 @@ struct FailedTry {
 
 impl From<LlmError> for FailedTry {
     fn from(error: LlmError) -> Self {
-        Self {
-            error,
-            hints: RetryHints::default(),
-        }
+        Self { error, hints: RetryHints::default() }
     }
 }
 
@@ -84,12 +81,7 @@ impl AnthropicClient {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(ConfigError::Http)?;
-        Ok(Self {
-            http,
-            endpoint,
-            config,
-            pace,
-        })
+        Ok(Self { http, endpoint, config, pace })
     }
 
     /// Sends the body once and waits for a successful answer's headers.
@@ -111,10 +103,7 @@ impl AnthropicClient {
         let status = response.status().as_u16();
         let hints = RetryHints::from_headers(response.headers());
         let body = read_fault(response, until).await;
-        Err(FailedTry {
-            error: fault::of_status(status, &body, hints.after),
-            hints,
-        })
+        Err(FailedTry { error: fault::of_status(status, &body, hints.after), hints })
     }
 }
 
@@ -128,14 +117,8 @@ impl LlmClient for AnthropicClient {
             let FailedTry { error, hints } = match self.attempt(body.clone(), deadline).await {
                 Ok(response) => {
                     let id = request_id(response.headers());
-                    let patience = Patience {
-                        idle: self.config.idle_timeout,
-                        deadline,
-                    };
-                    return Ok(LlmStream::new(
-                        id,
-                        answer::events(response.bytes_stream(), patience),
-                    ));
+                    let patience = Patience { idle: self.config.idle_timeout, deadline };
+                    return Ok(LlmStream::new(id, answer::events(response.bytes_stream(), patience)));
                 }
                 Err(failed) => failed,
             };
@@ -157,9 +140,7 @@ impl LlmClient for AnthropicClient {
 
 impl std::fmt::Debug for AnthropicClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AnthropicClient")
-            .field("endpoint", &self.endpoint.as_str())
-            .finish_non_exhaustive()
+        f.debug_struct("AnthropicClient").field("endpoint", &self.endpoint.as_str()).finish_non_exhaustive()
     }
 }
 
@@ -172,11 +153,7 @@ fn endpoint(base: &Url) -> Result<Url, ConfigError> {
     let mut endpoint = base.clone();
     endpoint.set_query(None);
     endpoint.set_fragment(None);
-    endpoint
-        .path_segments_mut()
-        .map_err(|()| ConfigError::Address)?
-        .pop_if_empty()
-        .extend(["v1", "messages"]);
+    endpoint.path_segments_mut().map_err(|()| ConfigError::Address)?.pop_if_empty().extend(["v1", "messages"]);
     Ok(endpoint)
 }
 
@@ -190,14 +167,13 @@ fn is_loopback(address: &Url) -> bool {
 }
 
 fn headers(config: &AnthropicConfig) -> Result<HeaderMap, ConfigError> {
-    let version = HeaderValue::from_str(&config.api_version)
-        .map_err(|_| ConfigError::Header("the API version"))?;
+    let version = HeaderValue::from_str(&config.api_version).map_err(|_| ConfigError::Header("the API version"))?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(HeaderName::from_static("anthropic-version"), version);
     if let Some(key) = &config.api_key {
-        let mut key = HeaderValue::from_str(key.expose_secret().trim())
-            .map_err(|_| ConfigError::Header("the API key"))?;
+        let mut key =
+            HeaderValue::from_str(key.expose_secret().trim()).map_err(|_| ConfigError::Header("the API key"))?;
         key.set_sensitive(true);
         headers.insert(HeaderName::from_static("x-api-key"), key);
     }
@@ -208,11 +184,7 @@ fn send_error(error: &reqwest::Error) -> LlmError {
     if error.is_builder() {
         return LlmError::reject("unsendable_request");
     }
-    LlmError::retry(if error.is_timeout() {
-        RetryCause::Timeout
-    } else {
-        RetryCause::Connect
-    })
+    LlmError::retry(if error.is_timeout() { RetryCause::Timeout } else { RetryCause::Connect })
 }
 
 /// The body of an error, as much of it as is there in time and within the bound.
@@ -229,20 +201,13 @@ async fn read_fault(mut response: Response, until: Instant) -> Vec<u8> {
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default();
-    kind.trim_start()
-        .to_ascii_lowercase()
-        .starts_with("text/event-stream")
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
 }
 
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("request-id")?.to_str().ok()?;
-    (1..=MAX_REQUEST_ID_BYTES)
-        .contains(&id.len())
-        .then(|| id.to_owned())
+    (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()).then(|| id.to_owned())
 }
 
 #[cfg(test)]
@@ -252,33 +217,17 @@ mod tests {
     #[test]
     fn the_call_lies_below_the_base_address() {
         let cases = [
-            (
-                "https://api.anthropic.com",
-                "https://api.anthropic.com/v1/messages",
-            ),
-            (
-                "https://h.example/anthropic/",
-                "https://h.example/anthropic/v1/messages",
-            ),
-            (
-                "http://127.0.0.1:9/a?b#c",
-                "http://127.0.0.1:9/a/v1/messages",
-            ),
+            ("https://api.anthropic.com", "https://api.anthropic.com/v1/messages"),
+            ("https://h.example/anthropic/", "https://h.example/anthropic/v1/messages"),
+            ("http://127.0.0.1:9/a?b#c", "http://127.0.0.1:9/a/v1/messages"),
         ];
         for (base, expected) in cases {
             let base = Url::parse(base).expect("valid address");
             assert_eq!(endpoint(&base).expect("usable address").as_str(), expected);
         }
-        for base in [
-            "ftp://h.example/",
-            "data:text/plain,x",
-            "https://u:p@h.example/",
-        ] {
+        for base in ["ftp://h.example/", "data:text/plain,x", "https://u:p@h.example/"] {
             let base = Url::parse(base).expect("valid address");
-            assert!(
-                matches!(endpoint(&base), Err(ConfigError::Address)),
-                "{base}"
-            );
+            assert!(matches!(endpoint(&base), Err(ConfigError::Address)), "{base}");
         }
     }
 }

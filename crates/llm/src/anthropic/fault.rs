@@ -10,10 +10,7 @@ const MAX_CODE_BYTES: usize = 64;
 const MAX_DETAIL_CHARS: usize = 400;
 
 /// Codes of a 429 that no waiting cures.
-const SPEND_LIMITS: [&str; 2] = [
-    "enforced_spend_limit_reached",
-    "contract_spend_limit_reached",
-];
+const SPEND_LIMITS: [&str; 2] = ["enforced_spend_limit_reached", "contract_spend_limit_reached"];
 const ON_HOLD: &str = "organization_on_hold";
 
 /// The class of an HTTP answer that is no success.
@@ -62,16 +59,9 @@ struct Told {
 
 impl Told {
     fn new(error: &WireError, status: u16) -> Self {
-        let code = error
-            .details
-            .as_ref()
-            .and_then(|details| details.error_code.as_deref());
+        let code = error.details.as_ref().and_then(|details| details.error_code.as_deref());
         Self {
-            kind: error
-                .kind
-                .as_deref()
-                .and_then(safe_code)
-                .unwrap_or(format!("http_{status}")),
+            kind: error.kind.as_deref().and_then(safe_code).unwrap_or(format!("http_{status}")),
             code: code.and_then(safe_code),
             detail: safe_detail(error.message.as_deref().unwrap_or_default()),
         }
@@ -82,35 +72,23 @@ impl Told {
     }
 
     fn stop_run(self) -> LlmError {
-        LlmError::StopRun {
-            code: self.code.unwrap_or(self.kind),
-            detail: self.detail,
-        }
+        LlmError::StopRun { code: self.code.unwrap_or(self.kind), detail: self.detail }
     }
 
     fn reject(self) -> LlmError {
-        LlmError::Reject {
-            code: self.code.unwrap_or(self.kind),
-            detail: self.detail,
-        }
+        LlmError::Reject { code: self.code.unwrap_or(self.kind), detail: self.detail }
     }
 }
 
 /// The code, if it looks like one; it goes into logs and rows.
 pub(super) fn safe_code(code: &str) -> Option<String> {
     let is_safe = (1..=MAX_CODE_BYTES).contains(&code.len())
-        && code
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
     is_safe.then(|| code.to_owned())
 }
 
 fn safe_detail(message: &str) -> String {
-    message
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_DETAIL_CHARS)
-        .collect()
+    message.chars().filter(|c| !c.is_control()).take(MAX_DETAIL_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -118,9 +96,7 @@ mod tests {
     use super::*;
 
     fn body(kind: &str, code: Option<&str>) -> Vec<u8> {
-        let code = code.map_or("null".to_owned(), |code| {
-            format!("{{\"error_code\":\"{code}\"}}")
-        });
+        let code = code.map_or("null".to_owned(), |code| format!("{{\"error_code\":\"{code}\"}}"));
         format!(
             "{{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"m\",\
              \"details\":{code}}},\"request_id\":\"r\"}}"
@@ -129,17 +105,11 @@ mod tests {
     }
 
     fn stop(code: &str) -> LlmError {
-        LlmError::StopRun {
-            code: code.into(),
-            detail: "m".into(),
-        }
+        LlmError::StopRun { code: code.into(), detail: "m".into() }
     }
 
     fn reject(code: &str) -> LlmError {
-        LlmError::Reject {
-            code: code.into(),
-            detail: "m".into(),
-        }
+        LlmError::Reject { code: code.into(), detail: "m".into() }
     }
 
     #[test]
@@ -147,12 +117,7 @@ mod tests {
         let after = Some(Duration::from_secs(3));
         let retry = |cause| LlmError::Retry { after, cause };
         let cases: Vec<(u16, &str, Option<&str>, LlmError)> = vec![
-            (
-                400,
-                "invalid_request_error",
-                None,
-                reject("invalid_request_error"),
-            ),
+            (400, "invalid_request_error", None, reject("invalid_request_error")),
             (400, "invalid_request_error", Some(ON_HOLD), stop(ON_HOLD)),
             (400, ON_HOLD, None, stop(ON_HOLD)),
             (401, "authentication_error", None, LlmError::Auth),
@@ -163,34 +128,15 @@ mod tests {
             (409, "conflict_error", None, retry(RetryCause::Server)),
             (413, "request_too_large", None, LlmError::Repack),
             (418, "teapot", None, reject("teapot")),
-            (
-                429,
-                "rate_limit_error",
-                None,
-                retry(RetryCause::RateLimited),
-            ),
-            (
-                429,
-                "rate_limit_error",
-                Some(SPEND_LIMITS[0]),
-                stop(SPEND_LIMITS[0]),
-            ),
-            (
-                429,
-                "rate_limit_error",
-                Some(SPEND_LIMITS[1]),
-                stop(SPEND_LIMITS[1]),
-            ),
+            (429, "rate_limit_error", None, retry(RetryCause::RateLimited)),
+            (429, "rate_limit_error", Some(SPEND_LIMITS[0]), stop(SPEND_LIMITS[0])),
+            (429, "rate_limit_error", Some(SPEND_LIMITS[1]), stop(SPEND_LIMITS[1])),
             (500, "api_error", None, retry(RetryCause::Server)),
             (504, "timeout_error", None, retry(RetryCause::Timeout)),
             (529, "overloaded_error", None, retry(RetryCause::Overloaded)),
         ];
         for (status, kind, code, expected) in cases {
-            assert_eq!(
-                of_status(status, &body(kind, code), after),
-                expected,
-                "{status} {code:?}"
-            );
+            assert_eq!(of_status(status, &body(kind, code), after), expected, "{status} {code:?}");
         }
     }
 
@@ -206,10 +152,7 @@ mod tests {
 
     #[test]
     fn what_a_provider_says_is_cut_to_a_safe_shape() {
-        let hostile = format!(
-            "{{\"error\":{{\"type\":\"a b\\n\",\"message\":\"\\u001b[31m{}\"}}}}",
-            "x".repeat(9_000)
-        );
+        let hostile = format!("{{\"error\":{{\"type\":\"a b\\n\",\"message\":\"\\u001b[31m{}\"}}}}", "x".repeat(9_000));
         let LlmError::Reject { code, detail } = of_status(400, hostile.as_bytes(), None) else {
             panic!("400 is a rejection");
         };

@@ -30,10 +30,7 @@ impl RetryHints {
             let text = value(RETRY_AFTER.as_str())?;
             seconds(text, 1.0).or_else(|| until(text, value(DATE.as_str())?))
         });
-        Self {
-            should_retry,
-            after,
-        }
+        Self { should_retry, after }
     }
 }
 
@@ -72,12 +69,7 @@ mod tests {
     fn hints(headers: Headers) -> RetryHints {
         let headers = headers
             .iter()
-            .map(|(name, value)| {
-                (
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
-            })
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         RetryHints::from_headers(&headers)
     }
@@ -89,18 +81,9 @@ mod tests {
             (&[], None),
             (&[("retry-after", "7")], Some(7_000)),
             (&[("retry-after", "0.5")], Some(500)),
-            (
-                &[("retry-after-ms", "250"), ("retry-after", "7")],
-                Some(250),
-            ),
-            (
-                &[("retry-after", "Sun, 22 Nov 2026 15:00:30 GMT"), NOW],
-                Some(30_000),
-            ),
-            (
-                &[("retry-after", "Sun, 22 Nov 2026 14:00:00 GMT"), NOW],
-                Some(0),
-            ),
+            (&[("retry-after-ms", "250"), ("retry-after", "7")], Some(250)),
+            (&[("retry-after", "Sun, 22 Nov 2026 15:00:30 GMT"), NOW], Some(30_000)),
+            (&[("retry-after", "Sun, 22 Nov 2026 14:00:00 GMT"), NOW], Some(0)),
             (&[("retry-after", "Sun, 22 Nov 2026 15:00:30 GMT")], None),
             (&[("retry-after", "-1")], None),
             (&[("retry-after", "NaN")], None),
@@ -111,41 +94,18 @@ mod tests {
             let expected = millis.map(Duration::from_millis);
             assert_eq!(hints(headers).after, expected, "{headers:?}");
         }
-        assert_eq!(
-            hints(&[("x-should-retry", "false")]).should_retry,
-            Some(false)
-        );
-        assert_eq!(
-            hints(&[("x-should-retry", "true")]).should_retry,
-            Some(true)
-        );
+        assert_eq!(hints(&[("x-should-retry", "false")]).should_retry, Some(false));
+        assert_eq!(hints(&[("x-should-retry", "true")]).should_retry, Some(true));
         assert_eq!(hints(&[("x-should-retry", "perhaps")]).should_retry, None);
     }
 
     #[test]
     fn waits_double_up_to_a_minute() {
-        let cases = [
-            (0, 500),
-            (1, 500),
-            (2, 1_000),
-            (3, 2_000),
-            (8, 60_000),
-            (u32::MAX, 60_000),
-        ];
+        let cases = [(0, 500), (1, 500), (2, 1_000), (3, 2_000), (8, 60_000), (u32::MAX, 60_000)];
         for (attempt, millis) in cases {
-            assert_eq!(
-                wait(attempt, None, 0.0),
-                Duration::from_millis(millis),
-                "try {attempt}"
-            );
-            assert_eq!(
-                wait(attempt, None, 1.0),
-                Duration::from_millis(millis * 3 / 4)
-            );
+            assert_eq!(wait(attempt, None, 0.0), Duration::from_millis(millis), "try {attempt}");
+            assert_eq!(wait(attempt, None, 1.0), Duration::from_millis(millis * 3 / 4));
         }
-        assert_eq!(
-            wait(5, Some(Duration::from_secs(90)), 1.0),
-            Duration::from_secs(90)
-        );
+        assert_eq!(wait(5, Some(Duration::from_secs(90)), 1.0), Duration::from_secs(90));
     }
 }

@@ -37,11 +37,7 @@ pub(super) struct SseDecoder {
 impl SseDecoder {
     /// Decodes more bytes and appends the events they complete. How the bytes are cut into chunks
     /// makes no difference.
-    pub(super) fn push(
-        &mut self,
-        bytes: &[u8],
-        events: &mut Vec<SseEvent>,
-    ) -> Result<(), EventTooLarge> {
+    pub(super) fn push(&mut self, bytes: &[u8], events: &mut Vec<SseEvent>) -> Result<(), EventTooLarge> {
         if self.broken {
             return Err(EventTooLarge);
         }
@@ -66,10 +62,7 @@ impl SseDecoder {
     fn extend_line(&mut self, bytes: &[u8]) -> Result<(), EventTooLarge> {
         let held = self.line.len() + self.name.len() + self.data.len();
         if held + bytes.len() > MAX_EVENT_BYTES {
-            *self = Self {
-                broken: true,
-                ..Self::default()
-            };
+            *self = Self { broken: true, ..Self::default() };
             return Err(EventTooLarge);
         }
         self.line.extend_from_slice(bytes);
@@ -157,18 +150,9 @@ mod tests {
             ("data: {\"a\": \"b:c\"}\n\n", &[("", "{\"a\": \"b:c\"}")]),
         ];
         for (text, expected) in cases {
-            let expected: Vec<SseEvent> = expected
-                .iter()
-                .map(|(name, data)| SseEvent {
-                    name: (*name).into(),
-                    data: (*data).into(),
-                })
-                .collect();
-            assert_eq!(
-                decode([text.as_bytes()]),
-                (expected, Ok(())),
-                "events of {text:?}"
-            );
+            let expected: Vec<SseEvent> =
+                expected.iter().map(|(name, data)| SseEvent { name: (*name).into(), data: (*data).into() }).collect();
+            assert_eq!(decode([text.as_bytes()]), (expected, Ok(())), "events of {text:?}");
         }
     }
 
@@ -183,14 +167,9 @@ mod tests {
         let line = [b'x'; 1 << 16];
         let mut decoder = SseDecoder::default();
         let mut events = Vec::new();
-        let fitting = (0..100)
-            .take_while(|_| decoder.push(&line, &mut events).is_ok())
-            .count();
+        let fitting = (0..100).take_while(|_| decoder.push(&line, &mut events).is_ok()).count();
         assert_eq!(fitting, MAX_EVENT_BYTES / line.len());
-        assert_eq!(
-            decoder.push(b"\n\ndata: a\n\n", &mut events),
-            Err(EventTooLarge)
-        );
+        assert_eq!(decoder.push(b"\n\ndata: a\n\n", &mut events), Err(EventTooLarge));
         assert_eq!(events, []);
 
         let lines = b"data: x\n".repeat(MAX_EVENT_BYTES / 2);

@@ -36,10 +36,7 @@ pub(super) fn encode(request: &LlmRequest) -> Result<Vec<u8>, LlmError> {
     if messages.iter().all(|turn| turn.content.is_empty()) {
         return Err(LlmError::reject("empty_request"));
     }
-    let ends_with_user = request
-        .messages
-        .last()
-        .is_some_and(|turn| turn.role == Role::User);
+    let ends_with_user = request.messages.last().is_some_and(|turn| turn.role == Role::User);
     if !ends_with_user {
         return Err(LlmError::reject("prefill_not_supported"));
     }
@@ -48,16 +45,9 @@ pub(super) fn encode(request: &LlmRequest) -> Result<Vec<u8>, LlmError> {
         model: &request.model,
         max_tokens: request.max_tokens,
         stream: true,
-        system: request
-            .system
-            .iter()
-            .filter(|text| !text.trim().is_empty())
-            .map(text)
-            .collect(),
+        system: request.system.iter().filter(|text| !text.trim().is_empty()).map(text).collect(),
         messages,
-        output_config: request
-            .effort
-            .map(|effort| json!({ "effort": effort.as_str() })),
+        output_config: request.effort.map(|effort| json!({ "effort": effort.as_str() })),
     };
     serde_json::to_vec(&body).map_err(|_| LlmError::reject("unencodable_request"))
 }
@@ -201,10 +191,7 @@ mod tests {
             messages: vec![Turn {
                 role: Role::User,
                 blocks: vec![
-                    Block::Document {
-                        title: "a.rs".into(),
-                        text: "fn a() {}".into(),
-                    },
+                    Block::Document { title: "a.rs".into(), text: "fn a() {}".into() },
                     Block::Text(String::new()),
                     Block::Text("explain".into()),
                 ],
@@ -238,33 +225,18 @@ mod tests {
 
     #[test]
     fn what_the_api_would_refuse_is_not_sent() {
-        let document = Block::Document {
-            title: String::new(),
-            text: "x".into(),
-        };
+        let document = Block::Document { title: String::new(), text: "x".into() };
         let cases: Vec<(Vec<Turn>, &str)> = vec![
             (vec![], "empty_request"),
             (vec![Turn::user(" ")], "empty_request"),
+            (vec![Turn::user("a"), Turn::assistant("b")], "prefill_not_supported"),
             (
-                vec![Turn::user("a"), Turn::assistant("b")],
-                "prefill_not_supported",
-            ),
-            (
-                vec![
-                    Turn {
-                        role: Role::Assistant,
-                        blocks: vec![document],
-                    },
-                    Turn::user("a"),
-                ],
+                vec![Turn { role: Role::Assistant, blocks: vec![document] }, Turn::user("a")],
                 "document_in_assistant_turn",
             ),
         ];
         for (messages, code) in cases {
-            let request = LlmRequest {
-                messages,
-                ..request()
-            };
+            let request = LlmRequest { messages, ..request() };
             assert_eq!(encode(&request), Err(LlmError::reject(code)));
         }
     }

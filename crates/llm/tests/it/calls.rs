@@ -9,12 +9,8 @@ use url::Url;
 
 use crate::server::{END, HEL, KEY, LO, PING, Reply, START, STOP, Server, hello, question};
 
-const USAGE: Usage = Usage {
-    input_tokens: 12,
-    cache_creation_input_tokens: 3,
-    cache_read_input_tokens: 4,
-    output_tokens: 7,
-};
+const USAGE: Usage =
+    Usage { input_tokens: 12, cache_creation_input_tokens: 3, cache_read_input_tokens: 4, output_tokens: 7 };
 
 #[tokio::test]
 async fn an_answer_arrives_piece_by_piece() {
@@ -23,10 +19,7 @@ async fn an_answer_arrives_piece_by_piece() {
     assert_eq!(stream.request_id(), Some("req_1"));
     let events: Vec<_> = stream.map(|event| event.expect("no error")).collect().await;
     let expected = [
-        LlmEvent::Usage(Usage {
-            output_tokens: 1,
-            ..USAGE
-        }),
+        LlmEvent::Usage(Usage { output_tokens: 1, ..USAGE }),
         LlmEvent::Delta("Hel".into()),
         LlmEvent::Delta("lo".into()),
         LlmEvent::Usage(USAGE),
@@ -41,13 +34,8 @@ async fn the_request_is_what_the_api_expects() {
     let stream = server.client().stream(question()).await.expect("answers");
     collect(stream).await.expect("regular end");
     let calls = server.calls();
-    let [call] = &calls[..] else {
-        panic!("{} calls", calls.len())
-    };
-    assert_eq!(
-        (call.method.as_str(), call.path.as_str()),
-        ("POST", "/v1/messages")
-    );
+    let [call] = &calls[..] else { panic!("{} calls", calls.len()) };
+    assert_eq!((call.method.as_str(), call.path.as_str()), ("POST", "/v1/messages"));
     assert_eq!(call.headers["anthropic-version"], API_VERSION);
     assert_eq!(call.headers["x-api-key"], KEY);
     assert_eq!(call.headers["content-type"], "application/json");
@@ -68,23 +56,10 @@ async fn events_that_are_unknown_or_hold_no_text_are_skipped() {
         "content_block_delta",
         r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}"#,
     );
-    let events = [
-        START,
-        ("from_the_future", "no json"),
-        thinking,
-        HEL,
-        ("", "nameless"),
-        LO,
-        END,
-        STOP,
-        HEL,
-    ];
+    let events = [START, ("from_the_future", "no json"), thinking, HEL, ("", "nameless"), LO, END, STOP, HEL];
     let server = Server::start([Reply::events(&events)]).await;
     let stream = server.client().stream(question()).await.expect("answers");
-    let expected = Completion {
-        text: "Hello".into(),
-        usage: USAGE,
-    };
+    let expected = Completion { text: "Hello".into(), usage: USAGE };
     assert_eq!(collect(stream).await, Ok(expected));
 }
 
@@ -111,13 +86,7 @@ async fn names_of_events_may_stand_inside_them() {
     }
     let server = Server::start([reply.then("data: [DONE]\n\n")]).await;
     let stream = server.client().stream(question()).await.expect("answers");
-    assert_eq!(
-        collect(stream).await,
-        Ok(Completion {
-            text: "Hello".into(),
-            usage: USAGE
-        })
-    );
+    assert_eq!(collect(stream).await, Ok(Completion { text: "Hello".into(), usage: USAGE }));
 }
 
 #[test]
@@ -128,10 +97,7 @@ fn the_key_is_never_shown() {
     let client = AnthropicClient::new(config.clone()).expect("settings work");
     assert!(!format!("{client:?}").contains(KEY));
 
-    let broken = AnthropicConfig {
-        api_key: Some(SecretString::from("a\nb")),
-        ..config
-    };
+    let broken = AnthropicConfig { api_key: Some(SecretString::from("a\nb")), ..config };
     let error = AnthropicClient::new(broken).expect_err("no header holds a newline");
     assert!(matches!(error, ConfigError::Header(_)), "{error}");
 }

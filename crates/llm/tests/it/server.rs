@@ -13,7 +13,7 @@ use caffeine_llm::{LlmRequest, Pace, Turn};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Collected, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::HeaderMap;
 use hyper::service::service_fn;
@@ -45,13 +45,13 @@ enum Step {
 impl Reply {
     /// A streamed answer of the given events, names and data.
     pub(crate) fn events(events: &[(&str, &str)]) -> Self {
-        let text: String = events
-            .iter()
-            .map(|(name, data)| format!("event: {name}\ndata: {data}\n\n"))
-            .collect();
-        Self::status(200)
-            .header("content-type", "text/event-stream")
-            .then(&text)
+        let text: String = events.iter().map(|(name, data)| format!("event: {name}\ndata: {data}\n\n")).collect();
+        Self::answer().then(&text)
+    }
+
+    /// The beginning of a streamed answer.
+    pub(crate) fn answer() -> Self {
+        Self::status(200).header("content-type", "text/event-stream; charset=utf-8")
     }
 
     /// An error as the API words it.
@@ -64,11 +64,7 @@ impl Reply {
     }
 
     pub(crate) fn status(status: u16) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            steps: Vec::new(),
-        }
+        Self { status, headers: Vec::new(), steps: Vec::new() }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -77,8 +73,7 @@ impl Reply {
     }
 
     pub(crate) fn then(mut self, text: &str) -> Self {
-        self.steps
-            .push(Step::Send(Bytes::copy_from_slice(text.as_bytes())));
+        self.steps.push(Step::Send(Bytes::copy_from_slice(text.as_bytes())));
         self
     }
 
@@ -118,9 +113,7 @@ impl Reply {
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
-        response
-            .body(StreamBody::new(frames))
-            .expect("script is valid")
+        response.body(StreamBody::new(frames)).expect("script is valid")
     }
 }
 
@@ -149,14 +142,9 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback is there");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is there");
         let address = listener.local_addr().expect("listener is bound");
-        let state = Arc::new(State {
-            script: Mutex::new(script.into_iter().collect()),
-            ..State::default()
-        });
+        let state = Arc::new(State { script: Mutex::new(script.into_iter().collect()), ..State::default() });
         tokio::spawn(accept(listener, state.clone()));
         Self { address, state }
     }
@@ -168,13 +156,7 @@ impl Server {
 
     /// The waits between tries so far, in milliseconds; none of them was really waited.
     pub(crate) fn waits(&self) -> Vec<u128> {
-        self.state
-            .waits
-            .lock()
-            .expect("no panic")
-            .iter()
-            .map(Duration::as_millis)
-            .collect()
+        self.state.waits.lock().expect("no panic").iter().map(Duration::as_millis).collect()
     }
 
     pub(crate) fn config(&self) -> AnthropicConfig {
@@ -187,8 +169,7 @@ impl Server {
     }
 
     pub(crate) fn client_with(&self, config: AnthropicConfig) -> AnthropicClient {
-        AnthropicClient::with_pace(config, Arc::new(NoWait(self.state.clone())))
-            .expect("settings work")
+        AnthropicClient::with_pace(config, Arc::new(NoWait(self.state.clone()))).expect("settings work")
     }
 }
 
@@ -217,11 +198,7 @@ async fn serve(connection: TcpStream, state: Arc<State>) {
         let state = state.clone();
         async move {
             let (parts, body) = request.into_parts();
-            let body = body
-                .collect()
-                .await
-                .map(|body| body.to_bytes())
-                .unwrap_or_default();
+            let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
             let call = Call {
                 method: parts.method,
                 path: parts.uri.path().to_owned(),
@@ -235,9 +212,7 @@ async fn serve(connection: TcpStream, state: Arc<State>) {
         }
     });
     // A cut answer ends the connection with an error, as it should.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(connection), service)
-        .await;
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(connection), service).await;
 }
 
 /// A question that any server understands.
@@ -256,14 +231,10 @@ pub(crate) const START: (&str, &str) = (
     r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","content":[],"model":"claude-test","stop_reason":null,"usage":{"input_tokens":12,"cache_creation_input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}"#,
 );
 pub(crate) const PING: (&str, &str) = ("ping", r#"{"type":"ping"}"#);
-pub(crate) const HEL: (&str, &str) = (
-    "content_block_delta",
-    r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}"#,
-);
-pub(crate) const LO: (&str, &str) = (
-    "content_block_delta",
-    r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"lo"}}"#,
-);
+pub(crate) const HEL: (&str, &str) =
+    ("content_block_delta", r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}"#);
+pub(crate) const LO: (&str, &str) =
+    ("content_block_delta", r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"lo"}}"#);
 pub(crate) const END: (&str, &str) = (
     "message_delta",
     r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":7}}"#,

@@ -4,12 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use caffeine_llm::{
-    Block, LlmClient, LlmError, LlmEvent, LlmRequest, LlmStream, RetryCause, Role, StopReason,
-    Turn, collect,
+    Block, LlmClient, LlmError, LlmEvent, LlmRequest, LlmStream, RetryCause, Role, StopReason, Turn, collect,
 };
-use caffeine_sendgate::{
-    EgressPolicy, GateError, GatedRequest, Purpose, Redaction, SendGate, SourceRef, request_hash,
-};
+use caffeine_sendgate::{EgressPolicy, GateError, GatedRequest, Purpose, Redaction, SendGate, SourceRef, request_hash};
 use futures::executor::block_on;
 
 /// A client that keeps what it was asked.
@@ -21,30 +18,18 @@ struct Recorder {
 
 impl Recorder {
     fn asked(&self) -> Vec<LlmRequest> {
-        self.asked
-            .lock()
-            .expect("no test panics while holding it")
-            .clone()
+        self.asked.lock().expect("no test panics while holding it").clone()
     }
 }
 
 #[async_trait]
 impl LlmClient for Recorder {
     async fn stream(&self, request: LlmRequest) -> Result<LlmStream, LlmError> {
-        self.asked
-            .lock()
-            .expect("no test panics while holding it")
-            .push(request);
+        self.asked.lock().expect("no test panics while holding it").push(request);
         if self.fails {
-            return Err(LlmError::Retry {
-                after: None,
-                cause: RetryCause::Overloaded,
-            });
+            return Err(LlmError::Retry { after: None, cause: RetryCause::Overloaded });
         }
-        let events = vec![
-            Ok(LlmEvent::Delta("answer".into())),
-            Ok(LlmEvent::Stop(StopReason::EndTurn)),
-        ];
+        let events = vec![Ok(LlmEvent::Delta("answer".into())), Ok(LlmEvent::Stop(StopReason::EndTurn))];
         Ok(LlmStream::from_events(events))
     }
 }
@@ -56,12 +41,7 @@ fn gate(policy: EgressPolicy) -> (SendGate, Arc<Recorder>) {
 }
 
 fn source(path: &str) -> SourceRef {
-    SourceRef {
-        path: path.into(),
-        start_line: 1,
-        end_line: 9,
-        oid: "ab12".into(),
-    }
+    SourceRef { path: path.into(), start_line: 1, end_line: 9, oid: "ab12".into() }
 }
 
 fn token() -> String {
@@ -69,10 +49,7 @@ fn token() -> String {
 }
 
 fn question(text: &str) -> GatedRequest {
-    let document = Block::Document {
-        title: "S1 src/a.rs 1-9".into(),
-        text: text.into(),
-    };
+    let document = Block::Document { title: "S1 src/a.rs 1-9".into(), text: text.into() };
     let blocks = vec![document, Block::Text("explain".into())];
     GatedRequest {
         purpose: Purpose::Template,
@@ -81,10 +58,7 @@ fn question(text: &str) -> GatedRequest {
             model: "m".into(),
             max_tokens: 10,
             system: vec!["rules".into()],
-            messages: vec![Turn {
-                role: Role::User,
-                blocks,
-            }],
+            messages: vec![Turn { role: Role::User, blocks }],
             effort: None,
         },
     }
@@ -96,17 +70,11 @@ fn a_clean_request_passes_unchanged_and_is_recorded() {
     let gated = question("fn a() {}\n");
     let (stream, record) = block_on(gate.send(gated.clone())).expect("passes");
     assert_eq!(block_on(collect(stream)).expect("answers").text, "answer");
-    assert_eq!(recorder.asked(), [gated.request.clone()]);
+    assert_eq!(recorder.asked(), std::slice::from_ref(&gated.request));
     assert_eq!(record.request_hash, request_hash(&gated.request));
-    assert_eq!(
-        (record.purpose, record.model.as_str()),
-        (Purpose::Template, "m")
-    );
+    assert_eq!((record.purpose, record.model.as_str()), (Purpose::Template, "m"));
     assert_eq!(record.sources, [source("src/a.rs")]);
-    assert_eq!(
-        record.bytes,
-        "rulesS1 src/a.rs 1-9fn a() {}\nexplain".len() as u64
-    );
+    assert_eq!(record.bytes, "rulesS1 src/a.rs 1-9fn a() {}\nexplain".len() as u64);
     assert_eq!((record.redactions, record.dropped_characters), (vec![], 0));
 }
 
@@ -118,10 +86,7 @@ fn secrets_and_hidden_characters_stay_inside() {
     let mut gated = question(&format!("a = {secret}\nb = {head}\u{200b}{tail}\n"));
     gated.request.system.push(format!("use {secret}"));
     gated.request.messages.push(Turn::assistant("ok"));
-    gated
-        .request
-        .messages
-        .push(Turn::user(format!("and {secret}?")));
+    gated.request.messages.push(Turn::user(format!("and {secret}?")));
     if let Block::Document { title, .. } = &mut gated.request.messages[0].blocks[0] {
         title.push_str(&secret);
     }
@@ -129,46 +94,20 @@ fn secrets_and_hidden_characters_stay_inside() {
     let asked = recorder.asked();
     let sent = format!("{asked:?}");
     assert!(!sent.contains(&secret[6..]), "{sent}");
-    assert_eq!(
-        sent.matches("<redacted:gitlab-token:00000001>").count(),
-        5,
-        "{sent}"
-    );
-    assert_eq!(
-        record.redactions,
-        [Redaction {
-            rule: "gitlab-token".into(),
-            count: 5
-        }]
-    );
+    assert_eq!(sent.matches("<redacted:gitlab-token:00000001>").count(), 5, "{sent}");
+    assert_eq!(record.redactions, [Redaction { rule: "gitlab-token".into(), count: 5 }]);
     assert_eq!(record.dropped_characters, 1);
-    assert_eq!(
-        record.request_hash,
-        request_hash(&asked[0]),
-        "the hash is of what was sent"
-    );
+    assert_eq!(record.request_hash, request_hash(&asked[0]), "the hash is of what was sent");
 }
 
 #[test]
 fn nothing_leaves_that_must_not() {
     let approved = EgressPolicy::Approved;
-    let denied = GatedRequest {
-        sources: vec![source("a.rs"), source("b/.env")],
-        ..question("x")
-    };
-    let unsourced = GatedRequest {
-        sources: vec![],
-        ..question("x")
-    };
+    let denied = GatedRequest { sources: vec![source("a.rs"), source("b/.env")], ..question("x") };
+    let unsourced = GatedRequest { sources: vec![], ..question("x") };
     let cases = [
         (EgressPolicy::None, question("x"), GateError::Forbidden),
-        (
-            approved,
-            denied,
-            GateError::DeniedPath {
-                path: "b/.env".into(),
-            },
-        ),
+        (approved, denied, GateError::DeniedPath { path: "b/.env".into() }),
         (approved, unsourced, GateError::Unsourced),
     ];
     for (policy, gated, expected) in cases {
@@ -195,15 +134,9 @@ fn a_closed_gate_does_not_send_what_an_open_one_prepared() {
 
 #[test]
 fn the_client_s_failure_is_passed_on() {
-    let recorder = Arc::new(Recorder {
-        fails: true,
-        ..Recorder::default()
-    });
+    let recorder = Arc::new(Recorder { fails: true, ..Recorder::default() });
     let gate = SendGate::new(EgressPolicy::Approved, Some(recorder));
     let failed = block_on(gate.send(question("x"))).map(|_| ());
-    let error = LlmError::Retry {
-        after: None,
-        cause: RetryCause::Overloaded,
-    };
+    let error = LlmError::Retry { after: None, cause: RetryCause::Overloaded };
     assert_eq!(failed, Err(GateError::Model(error)));
 }

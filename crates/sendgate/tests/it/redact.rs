@@ -1,5 +1,7 @@
 //! Redaction of whole texts, and what holds for any text.
 
+use std::time::{Duration, Instant};
+
 use caffeine_sendgate::{Finding, Redactor, normalise, redact};
 use proptest::prelude::*;
 
@@ -51,10 +53,7 @@ fn overlapping_findings_become_one() {
     let text = format!("token = \"{}\"", github_token('a'));
     assert_eq!(redact(&text).findings.len(), 1);
     let text = format!("password = \"{}\"", github_token('a'));
-    assert_eq!(
-        redact(&text).text,
-        "password = \"<redacted:github-token:00000001>\""
-    );
+    assert_eq!(redact(&text).text, "password = \"<redacted:github-token:00000001>\"");
 }
 
 /// Text that is full of beginnings and pieces of secrets.
@@ -103,4 +102,29 @@ proptest! {
         prop_assert_eq!(text.chars().count() as u64, once.text.chars().count() as u64 + once.dropped);
         prop_assert_eq!(normalise(&once.text).dropped, 0);
     }
+}
+
+/// Megabytes of beginnings that never end.
+#[test]
+fn no_text_makes_the_search_slow() {
+    let pieces = [
+        "-----BEGIN PRIVATE KEY-----\n",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----",
+        "-----BEGIN ",
+        "password=\"",
+        "password = \"hunter2\"\n",
+        "https://a:",
+        "é",
+        "A",
+        "eyJaaaaaaaaa.",
+    ];
+    let started = Instant::now();
+    for piece in pieces {
+        let text = piece.repeat((1 << 20) / piece.len());
+        let redacted = redact(&text);
+        assert_eq!(redacted.text.matches('\n').count(), text.matches('\n').count());
+    }
+    // Measured: 0.9 s unoptimised. Anything quadratic takes hours.
+    assert!(started.elapsed() < Duration::from_secs(60));
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use caffeine_e2e::Stack;
+use caffeine_e2e::{Stack, StackOptions};
 use caffeine_testkit::git::Entry;
 
 use crate::fixture;
@@ -9,7 +9,7 @@ use crate::fixture;
 async fn only_what_changed_travels() {
     let mut repository = fixture::repository();
     let served = repository.serve().await;
-    let stack = Stack::start(&[served.host()], None).await;
+    let stack = Stack::start(StackOptions::with_host(served.host())).await;
     let sent = |answer: &serde_json::Value| {
         let clone = &answer["stages"]["clone"];
         (clone["batches"].as_u64().expect("batches"), clone["sent"].as_u64().expect("sent"))

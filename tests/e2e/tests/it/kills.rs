@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use caffeine_e2e::Stack;
+use caffeine_e2e::{Stack, StackOptions};
 
 use crate::fixture;
 
@@ -11,13 +11,17 @@ const POINTS: [&str; 4] = ["after_pull", "after_commit", "after_publish", "befor
 /// Kills `service` at each point of handling `message`, one system each, and compares the dumps.
 async fn check(service: &str, message: &str) {
     let served = fixture::repository().serve().await;
-    let undisturbed = Stack::start(&[served.host()], None).await;
+    let undisturbed = Stack::start(StackOptions::with_host(served.host())).await;
     let run = undisturbed.api.submit(&served.url()).await;
     assert_eq!(undisturbed.ended(run, Duration::from_secs(120)).await, "completed");
     let expected = undisturbed.dump(run).await;
     drop(undisturbed);
     for point in POINTS {
-        let stack = Stack::start(&[served.host()], Some(&format!("{service}:{message}:{point}"))).await;
+        let stack = Stack::start(StackOptions {
+            fault: Some(format!("{service}:{message}:{point}")),
+            ..StackOptions::with_host(served.host())
+        })
+        .await;
         let run = stack.api.submit(&served.url()).await;
         assert_eq!(stack.ended(run, Duration::from_secs(120)).await, "completed", "{service} {point}");
         assert!(stack.fault_struck(), "{service} was not killed {point}");

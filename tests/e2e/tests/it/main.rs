@@ -3,5 +3,6 @@
 mod fixture;
 mod incremental;
 mod kills;
+mod messages_api;
 mod undisturbed;
 mod unwelcome;

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use caffeine_e2e::Stack;
+use caffeine_e2e::{Stack, StackOptions};
 
 use crate::fixture;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_processes_document_a_repository() {
     let served = fixture::repository().serve().await;
-    let stack = Stack::start(&[served.host()], None).await;
+    let stack = Stack::start(StackOptions::with_host(served.host())).await;
     let run = stack.api.submit(&served.url()).await;
     assert_eq!(stack.ended(run, Duration::from_secs(120)).await, "completed");
     let dump = stack.dump(run).await;

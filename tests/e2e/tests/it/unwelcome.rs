@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use caffeine_e2e::Stack;
+use caffeine_e2e::{Stack, StackOptions};
 use caffeine_testkit::eventually;
 use futures::StreamExt as _;
 
@@ -43,13 +43,13 @@ async fn double_everything(stack: &Stack) -> tokio::task::JoinHandle<u32> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_twice() {
     let served = fixture::repository().serve().await;
-    let undisturbed = Stack::start(&[served.host()], None).await;
+    let undisturbed = Stack::start(StackOptions::with_host(served.host())).await;
     let run = undisturbed.api.submit(&served.url()).await;
     assert_eq!(undisturbed.ended(run, Duration::from_secs(120)).await, "completed");
     let expected = undisturbed.dump(run).await;
     drop(undisturbed);
 
-    let stack = Stack::start(&[served.host()], None).await;
+    let stack = Stack::start(StackOptions::with_host(served.host())).await;
     let copier = double_everything(&stack).await;
     let run = stack.api.submit(&served.url()).await;
     assert_eq!(stack.ended(run, Duration::from_secs(120)).await, "completed");
@@ -63,7 +63,7 @@ async fn every_message_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undecodable_message_ends_as_a_dead_letter() {
     let served = fixture::repository().serve().await;
-    let stack = Stack::start(&[served.host()], None).await;
+    let stack = Stack::start(StackOptions::with_host(served.host())).await;
     let subject = format!(
         "{}.caffeine.v1.files.batch.interactive.{}.{}",
         stack.bus.prefix(),
