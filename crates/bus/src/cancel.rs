@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use caffeine_contract::{Stream, id_bytes, v1};
@@ -145,9 +144,6 @@ impl Bus {
         Ok(())
     }
 }
-
-/// How long a job that was told to stop may take until it is taken down.
-pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
