@@ -35,10 +35,7 @@ pub(crate) fn parse(language: Language, text: &str) -> Parsed {
 }
 
 fn parse_within(language: Language, text: &str, budget: u32) -> Parsed {
-    let not_parsed = Parsed {
-        tree: None,
-        quality: ParseQuality::NotParsed,
-    };
+    let not_parsed = Parsed { tree: None, quality: ParseQuality::NotParsed };
     let Some(grammar) = grammar(language) else {
         return not_parsed;
     };
@@ -50,18 +47,10 @@ fn parse_within(language: Language, text: &str, budget: u32) -> Parsed {
     let mut steps = 0_u32;
     let mut progress = |_: &ParseState| {
         steps += 1;
-        if steps > budget {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if steps > budget { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let options = ParseOptions::new().progress_callback(&mut progress);
-    let tree = parser.parse_with_options(
-        &mut |start, _| bytes.get(start..).unwrap_or_default(),
-        None,
-        Some(options),
-    );
+    let tree = parser.parse_with_options(&mut |start, _| bytes.get(start..).unwrap_or_default(), None, Some(options));
     let quality = match &tree {
         None => ParseQuality::TimedOut,
         Some(tree) if tree.root_node().has_error() => ParseQuality::Errors,
@@ -77,16 +66,10 @@ mod tests {
 
     #[test]
     fn every_grammar_loads() {
-        let with_grammar = Language::ALL
-            .iter()
-            .filter(|language| grammar(**language).is_some());
+        let with_grammar = Language::ALL.iter().filter(|language| grammar(**language).is_some());
         let mut count = 0;
         for language in with_grammar {
-            assert_ne!(
-                parse(*language, "a").quality,
-                ParseQuality::NotParsed,
-                "{language:?}"
-            );
+            assert_ne!(parse(*language, "a").quality, ParseQuality::NotParsed, "{language:?}");
             count += 1;
         }
         assert_eq!(count, 10);
@@ -95,14 +78,8 @@ mod tests {
     #[test]
     fn the_budget_ends_a_parse() {
         let text = "fn f() { g(1); }\n".repeat(1_000);
-        assert_eq!(
-            parse_within(Language::Rust, &text, 10).quality,
-            ParseQuality::TimedOut
-        );
+        assert_eq!(parse_within(Language::Rust, &text, 10).quality, ParseQuality::TimedOut);
         assert_eq!(parse(Language::Rust, &text).quality, ParseQuality::Full);
-        assert_eq!(
-            parse(Language::Rust, "fn f( {").quality,
-            ParseQuality::Errors
-        );
+        assert_eq!(parse(Language::Rust, "fn f( {").quality, ParseQuality::Errors);
     }
 }

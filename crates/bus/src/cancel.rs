@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use caffeine_contract::{Stream, id_bytes, v1};
@@ -146,9 +145,6 @@ impl Bus {
     }
 }
 
-/// How long a job that was told to stop may take until it is taken down.
-pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(5);
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -162,7 +158,8 @@ mod tests {
     fn running_and_later_jobs_are_cancelled() {
         let set = Arc::new(CancelSet::default());
         let (run, other) = (RunId::generate(), RunId::generate());
-        let (running, untouched, ended) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let (running, untouched, ended) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let _running = set.watch(run, running.clone());
         let _untouched = set.watch(other, untouched.clone());
         drop(set.watch(run, ended.clone()));

@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
-use caffeine_contract::Subjects;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use bytes::Bytes;
+use caffeine_contract::Subjects;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::cancel::CancelSet;
 use crate::error::{BusError, PublishError};
@@ -64,7 +64,8 @@ impl Bus {
     /// [`BusError::Connect`].
     pub async fn connect(config: &BusConfig) -> Result<Self, BusError> {
         let shown = redact_url(&config.url);
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| BusError::Connect { url: shown.clone(), source };
+        let failed =
+            |source: Box<dyn std::error::Error + Send + Sync>| BusError::Connect { url: shown.clone(), source };
         let (servers, credentials) = servers(&config.url).map_err(|error| failed(error.into()))?;
 
         let deadline = Instant::now() + CONNECT_PATIENCE;

@@ -116,6 +116,23 @@ pub trait Inbox: Send + Sync + 'static {
         run: RunId,
         reason: &str,
     ) -> Result<u32, InboxError>;
+
+    /// Notes that a repeated delivery begins; returns how many began before and ended without any word: their process
+    /// died. An inbox that does not count them never calls a message a killer.
+    ///
+    /// # Errors
+    /// If the store cannot be reached.
+    async fn delivery_started(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<u32, InboxError> {
+        Ok(0)
+    }
+
+    /// Notes that a delivery was handed back or lost by a process that lives. Counting an attempt notes it as well.
+    ///
+    /// # Errors
+    /// If the store cannot be reached.
+    async fn delivery_ended(&self, _work: WorkId) -> Result<(), InboxError> {
+        Ok(())
+    }
 }
 
 /// For a reader whose effects are unique by themselves and whose attempts are not limited (the projector).

@@ -2,7 +2,7 @@
 
 use async_nats::{HeaderMap, HeaderValue};
 use caffeine_contract::{Kind, Scope, headers};
-use caffeine_model::{Generation, WorkId};
+use caffeine_model::Generation;
 use opentelemetry::Context;
 use opentelemetry::global;
 use opentelemetry::propagation::{Extractor, Injector};
@@ -53,12 +53,6 @@ impl Envelope {
             scope: scope(map),
             key: text(headers::KEY).map(percent::decode),
         }
-    }
-
-    /// The work, if the headers name it whole.
-    pub(crate) fn work(&self) -> Option<WorkId> {
-        let (kind, scope, key) = (self.kind?, self.scope.as_ref()?, self.key.as_ref()?);
-        Some(WorkId::derive(scope.run, kind.spec().name, key))
     }
 }
 
@@ -135,8 +129,8 @@ mod tests {
         for key in ["", "7", "doc/über\r\nuns"] {
             let sent = outgoing(key, "a1");
             let envelope = Envelope::read(Some(&of(&sent, &Context::new())));
-            assert_eq!(envelope.work(), Some(sent.work()));
             assert_eq!((envelope.kind, envelope.scope), (Some(sent.kind), Some(sent.scope)));
+            assert_eq!(envelope.key, Some(sent.key));
         }
     }
 
@@ -149,11 +143,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_malformed_is_absent() {
-        assert!(Envelope::read(None).work().is_none());
+        assert!(Envelope::read(None).key.is_none());
         let mut map = of(&outgoing("k", "a"), &Context::new());
         set(&mut map, headers::RUN, "not a uuid");
         let envelope = Envelope::read(Some(&map));
-        assert!(envelope.scope.is_none() && envelope.work().is_none());
+        assert!(envelope.scope.is_none());
         assert_eq!(envelope.kind, Some(Kind::PageRequested));
         assert!(Envelope::read(Some(&HeaderMap::new())).kind.is_none());
     }

@@ -17,18 +17,27 @@
 
 mod cancel;
 mod connection;
+mod dead;
+mod delay;
+mod delivery;
+mod erased;
 mod error;
 mod events;
 mod fault;
 mod handler;
 mod headers;
 mod job;
+mod lease;
 mod metrics;
 mod ordered;
 mod outgoing;
 mod percent;
 mod provision;
+mod publish;
+mod pull;
 mod redact;
+mod run;
+mod span;
 mod worker;
 
 pub use connection::{Bus, BusConfig};

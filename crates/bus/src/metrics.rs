@@ -86,8 +86,7 @@ impl Metrics {
 
     pub(crate) fn settled(&self, stage: &'static str, lane: &'static str, outcome: &'static str, took: Duration) {
         self.inflight.add(-1, &[KeyValue::new("stage", stage), KeyValue::new("lane", lane)]);
-        let labels =
-            [KeyValue::new("stage", stage), KeyValue::new("lane", lane), KeyValue::new("outcome", outcome)];
+        let labels = [KeyValue::new("stage", stage), KeyValue::new("lane", lane), KeyValue::new("outcome", outcome)];
         self.process_duration.record(took.as_secs_f64(), &labels);
     }
 

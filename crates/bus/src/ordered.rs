@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::pull::{self, OrderedConfig};
 use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::pull::{self, OrderedConfig};
 use async_nats::jetstream::{self, Message};
 use futures::StreamExt as _;
 
@@ -46,17 +46,18 @@ impl Ordered {
             deliver_policy: self.policy,
             ..OrderedConfig::default()
         };
-        let consumer = self.jetstream.create_consumer_on_stream(config, self.stream.as_str()).await.map_err(|error| {
-            use jetstream::stream::ConsumerErrorKind;
-            match error.kind() {
-                ConsumerErrorKind::JetStream(code)
-                    if code.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND =>
-                {
-                    BusError::Missing { what: format!("the stream {}", self.stream) }
+        let consumer =
+            self.jetstream.create_consumer_on_stream(config, self.stream.as_str()).await.map_err(|error| {
+                use jetstream::stream::ConsumerErrorKind;
+                match error.kind() {
+                    ConsumerErrorKind::JetStream(code)
+                        if code.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND =>
+                    {
+                        BusError::Missing { what: format!("the stream {}", self.stream) }
+                    }
+                    _ => BusError::broker(format!("read {}", self.stream), error),
                 }
-                _ => BusError::broker(format!("read {}", self.stream), error),
-            }
-        })?;
+            })?;
         consumer.messages().await.map_err(|error| BusError::broker(format!("read {}", self.stream), error))
     }
 

@@ -120,7 +120,8 @@ fn conclude(missing: Vec<String>) -> Result<(), BusError> {
     if missing.is_empty() { Ok(()) } else { Err(BusError::Missing { what: missing.join(", ") }) }
 }
 
-async fn find_missing(bus: &Bus, spec: &ConsumerSpec, missing: &mut Vec<String>) -> Result<(), BusError> {
+/// Adds the names of a consumer's durables that do not exist.
+pub(crate) async fn find_missing(bus: &Bus, spec: &ConsumerSpec, missing: &mut Vec<String>) -> Result<(), BusError> {
     let stream = bus.subjects.stream(spec.stream);
     for lane in lanes(spec) {
         let durable = Subjects::durable(spec, *lane);
@@ -302,7 +303,7 @@ async fn consumer_config(bus: &Bus, stream: &str, durable: &str) -> Result<Optio
 }
 
 /// Whether the broker says that consumer or stream do not exist.
-pub(crate) fn is_missing(error: &jetstream::stream::ConsumerError) -> bool {
+fn is_missing(error: &jetstream::stream::ConsumerError) -> bool {
     use jetstream::stream::ConsumerErrorKind;
     matches!(error.kind(), ConsumerErrorKind::JetStream(code)
         if [ErrorCode::STREAM_NOT_FOUND, ErrorCode::CONSUMER_NOT_FOUND].contains(&code.error_code()))

@@ -59,13 +59,11 @@ impl Telemetry {
         };
         tracing_subscriber::registry()
             .with(lines.with_filter(filter))
-            .with(
-                tracing_opentelemetry::layer()
-                    .with_tracer(tracers.tracer("caffeine"))
-                    .with_filter(tracing_subscriber::filter::filter_fn(|metadata| {
-                        metadata.is_span() && metadata.target().starts_with("caffeine")
-                    })),
-            )
+            .with(tracing_opentelemetry::layer().with_tracer(tracers.tracer("caffeine")).with_filter(
+                tracing_subscriber::filter::filter_fn(|metadata| {
+                    metadata.is_span() && metadata.target().starts_with("caffeine")
+                }),
+            ))
             .try_init()?;
         Ok(Self { registry, meters, tracers })
     }

@@ -14,10 +14,11 @@
 //!
 //! To add a table: a new file in `migrations/` (forward only), functions in its owner's module, `make generate`.
 
-pub mod cloner;
 pub mod chunker;
+pub mod cloner;
 mod copy;
 pub mod embedder;
+pub mod doc_writer;
 mod error;
 pub mod gateway;
 pub mod fan_in;

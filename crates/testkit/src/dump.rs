@@ -6,7 +6,10 @@ use uuid::Uuid;
 
 /// Sections of the dump: a name, and a statement over `$1` (the run) that yields one JSON text per row, in order.
 const SECTIONS: &[(&str, &str)] = &[
-    ("run", "SELECT json_build_object('state', state, 'commit', encode(commit_oid, 'hex'), 'failure', failure_reason)::text FROM runs WHERE run_id = $1"),
+    (
+        "run",
+        "SELECT json_build_object('state', state, 'commit', encode(commit_oid, 'hex'), 'failure', failure_reason)::text FROM runs WHERE run_id = $1",
+    ),
     (
         "transitions",
         "SELECT json_build_object('transition', regexp_replace(transition, '/[0-9a-f-]{36}', ''), 'payload', payload - 'document_id')::text AS line \
@@ -46,7 +49,10 @@ const SECTIONS: &[(&str, &str)] = &[
         "SELECT (to_jsonb(b) - 'run_id' - 'workspace_id')::text FROM file_batches b WHERE run_id = $1 ORDER BY batch",
     ),
     ("edges", "SELECT (to_jsonb(e) - 'run_id' - 'workspace_id')::text FROM edges e WHERE run_id = $1 ORDER BY ordinal"),
-    ("modules", "SELECT (to_jsonb(m) - 'run_id' - 'workspace_id')::text FROM modules m WHERE run_id = $1 ORDER BY slug"),
+    (
+        "modules",
+        "SELECT (to_jsonb(m) - 'run_id' - 'workspace_id')::text FROM modules m WHERE run_id = $1 ORDER BY slug",
+    ),
     (
         "module_files",
         "SELECT (to_jsonb(m) - 'run_id' - 'workspace_id')::text FROM module_files m WHERE run_id = $1 ORDER BY path",

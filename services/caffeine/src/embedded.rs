@@ -61,6 +61,7 @@ impl Embedded {
 
         let listen = if options.listen.port() == 0 { free_port(options.listen)? } else { options.listen };
         let token_file = data.join("admin-token");
+        let token = admin_token(&token_file)?;
         let mut default = |name: &str, value: String| {
             if !variables.iter().any(|(known, _)| known == name) {
                 variables.push((name.to_owned(), value));
@@ -91,7 +92,7 @@ impl Embedded {
             .await
             .with_context(|| format!("listen on {} for health", settings.health_listen))?;
         let base: url::Url = format!("http://{listen}/").parse().context("make the gateway's address")?;
-        let token = wait_for_gateway(&base, &token_file, &roles).await?;
+        wait_for_gateway(&base, &roles).await?;
         Ok(Self { roles, health, base, health_address, token, token_file, nats, postgres })
     }
 
@@ -145,33 +146,52 @@ async fn start_servers(
     }
     let mut postgres = None;
     if !given(variables, "CAFFEINE_DATABASE_URL") {
-        let server =
-            PostgresServer::start(PostgresOptions { tools: Tools::locate()?, data_dir: data.join("postgres"), durable: true })
-                .await
-                .context("start PostgreSQL")?;
+        let server = PostgresServer::start(PostgresOptions {
+            tools: Tools::locate()?,
+            data_dir: data.join("postgres"),
+            durable: true,
+        })
+        .await
+        .context("start PostgreSQL")?;
         variables.push(("CAFFEINE_DATABASE_URL".to_owned(), server.url()));
         postgres = Some(server);
     }
     Ok((nats, postgres))
 }
 
-/// The gateway is up when it answers; by then it has written the token of the first start.
-async fn wait_for_gateway(base: &url::Url, token_file: &Path, roles: &Roles) -> anyhow::Result<String> {
+/// The administrator's token: made on the first start, kept in a file that only its owner can read.
+fn admin_token(file: &Path) -> anyhow::Result<String> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::read_to_string(file) {
+        Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("read the administrator's token from {}", file.display()));
+        }
+        _ => {}
+    }
+    let token = caffeine_gateway::generate_token().context("make the administrator's token")?;
+    let mut out = std::fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)
+        .with_context(|| format!("write the administrator's token to {}", file.display()))?;
+    out.write_all(token.as_bytes())?;
+    Ok(token)
+}
+
+/// The gateway is up when it answers.
+async fn wait_for_gateway(base: &url::Url, roles: &Roles) -> anyhow::Result<()> {
     let health = base.join("api/v1/health").context("make the gateway's address")?;
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
     for _ in 0..600 {
         if roles.is_stopping() {
             bail!("a service ended while starting; its error is in the log above");
         }
-        let up = client.get(health.clone()).send().await.is_ok_and(|answer| answer.status().is_success());
-        if up {
-            let token = std::fs::read_to_string(token_file).with_context(|| {
-                format!(
-                    "read the administrator's token from {}; if it is lost, start with an empty data directory",
-                    token_file.display()
-                )
-            })?;
-            return Ok(token.trim().to_owned());
+        if client.get(health.clone()).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -67,6 +67,11 @@ pub(crate) async fn provision(profile: Profile) -> anyhow::Result<ExitCode> {
     for name in &report.updated {
         println!("updated {name}");
     }
-    println!("{} created, {} updated, {} as they should be", report.created.len(), report.updated.len(), report.unchanged);
+    println!(
+        "{} created, {} updated, {} as they should be",
+        report.created.len(),
+        report.updated.len(),
+        report.unchanged
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -75,7 +75,8 @@ impl Roles {
     pub(crate) async fn join(mut self) -> anyhow::Result<()> {
         let mut first = Ok(());
         while let Some(ended) = self.tasks.join_next().await {
-            let outcome = ended.unwrap_or_else(|panicked| Err(anyhow::Error::new(panicked).context("a service panicked")));
+            let outcome =
+                ended.unwrap_or_else(|panicked| Err(anyhow::Error::new(panicked).context("a service panicked")));
             if outcome.is_err() {
                 self.shutdown.cancel();
             }

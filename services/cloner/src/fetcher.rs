@@ -37,6 +37,8 @@ impl Fetcher {
     /// # Errors
     /// If a host of `allow_hosts` is not `host:port`.
     pub fn new(config: Config) -> Result<Self, String> {
+        // The HTTP clients need a provider of cryptography; whoever installed one first has the word.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let allowed: Result<Vec<HostPort>, String> =
             config.allow_hosts.iter().map(|text| HostPort::parse(text)).collect();
         Ok(Self { reach: Reach::new(allowed?), config: Arc::new(config) })

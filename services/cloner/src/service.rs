@@ -52,8 +52,6 @@ impl Cloner {
     /// A service from its parts.
     #[must_use]
     pub fn from_parts(clients: Clients, fetcher: Fetcher) -> Self {
-        // The HTTP clients need a provider of cryptography; whoever installed one first has the word.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         Self { clients, fetcher }
     }
 }

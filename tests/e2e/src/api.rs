@@ -48,7 +48,11 @@ impl Api {
 
     /// Whether the gateway answers at all.
     pub async fn is_up(&self) -> bool {
-        self.http.get(format!("{}/api/v1/health", self.base)).send().await.is_ok_and(|answer| answer.status().is_success())
+        self.http
+            .get(format!("{}/api/v1/health", self.base))
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Submits a repository and returns the id of its run.

@@ -55,7 +55,9 @@ impl Stack {
         let bus = TestBus::connect().await;
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let port = free_port();
+        let token = format!("cc_{}{}", Uuid::new_v4().simple(), &Uuid::new_v4().simple().to_string()[..11]);
         let token_file = folder.path().join("admin-token");
+        std::fs::write(&token_file, &token).expect("the token can be written");
         let mut variables = vec![
             ("CAFFEINE_NATS_URL", bus.url().to_owned()),
             ("CAFFEINE_NATS_PREFIX", bus.prefix().to_owned()),
@@ -92,11 +94,6 @@ impl Stack {
                 (name, ServiceProcess::start(&format!("caffeine-{name}"), variables, folder.path()))
             })
             .collect();
-        let token = eventually_some(Duration::from_secs(60), || async {
-            let token = std::fs::read_to_string(&token_file).ok()?;
-            (!token.trim().is_empty()).then(|| token.trim().to_owned())
-        })
-        .await;
         let api = Api::new(format!("http://127.0.0.1:{port}"), token);
         let stack = Self { api, services, bus, database, folder };
         eventually(Duration::from_secs(60), || async { stack.api.is_up().await }).await;

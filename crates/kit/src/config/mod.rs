@@ -73,8 +73,8 @@ impl Configuration {
 
         let mut figment = Figment::new();
         if let Some(path) = &file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+            let text =
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
             figment = figment.merge(Toml::string(&text));
             check_top_level(&figment, path)?;
         }
@@ -89,8 +89,11 @@ impl Configuration {
             };
             if from_file {
                 let path = PathBuf::from(value);
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|source| ConfigError::ReadSecret { variable: name.clone(), path, source })?;
+                let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::ReadSecret {
+                    variable: name.clone(),
+                    path,
+                    source,
+                })?;
                 let secret = text.trim_end_matches(['\r', '\n']).to_owned();
                 figment = figment.merge((key.as_str(), Value::from(secret)));
             } else {

@@ -71,16 +71,14 @@ fn next_hop(question: &str, base: &Url, location: &str) -> Result<Url, CloneErro
     // A redirect that drops the question leads to a login page or to the web site, not to a repository.
     let Some(repository) = target.as_str().strip_suffix(QUESTION) else { return Err(not_git(base)) };
     let next = Url::parse(repository).map_err(|_| not_git(base))?;
+    let Address::Remote(next) = Address::remote(next)? else { return Err(not_git(base)) };
     if base.scheme() == "https" && next.scheme() != "https" {
         return Err(CloneError::refused(
             "bad_redirect",
             format!("{base} redirects from https to an unprotected address, which is not followed"),
         ));
     }
-    match Address::remote(next)? {
-        Address::Remote(next) => Ok(next),
-        Address::Local(_) => Err(not_git(base)),
-    }
+    Ok(next)
 }
 
 fn check_status(url: &Url, status: StatusCode) -> Result<(), CloneError> {

@@ -5,7 +5,9 @@ use caffeine_testkit::git::GitFixture;
 /// Three modules in two languages, a manifest, a README and enough bulk for a second batch.
 pub(crate) fn repository() -> GitFixture {
     let bulk = |seed: usize| -> String {
-        (0..4_000).map(|line| format!("pub const VALUE_{seed}_{line}: &str = \"the value of line {line}, {seed}\";\n")).collect()
+        (0..4_000)
+            .map(|line| format!("pub const VALUE_{seed}_{line}: &str = \"the value of line {line}, {seed}\";\n"))
+            .collect()
     };
     GitFixture::with_files([
         ("Cargo.toml", "[package]\nname = \"fixture\"\nversion = \"1.2.3\"\ndescription = \"A fixture.\"\n".to_owned()),

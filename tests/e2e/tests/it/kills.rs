@@ -20,7 +20,8 @@ async fn check(service: &str, message: &str) {
         let stack = Stack::start(StackOptions {
             fault: Some(format!("{service}:{message}:{point}")),
             ..StackOptions::with_host(served.host())
-        }).await;
+        })
+        .await;
         let run = stack.api.submit(&served.url()).await;
         assert_eq!(stack.ended(run, Duration::from_secs(120)).await, "completed", "{service} {point}");
         assert!(stack.fault_struck(), "{service} was not killed {point}");

@@ -36,8 +36,10 @@ impl FakeModel {
             .spawn()
             .unwrap_or_else(|error| panic!("{} starts: {error}; `make setup` installs it", program.display()));
         let fake = Self { child, url: format!("http://127.0.0.1:{port}") };
-        eventually(Duration::from_secs(30), || async { tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() })
-            .await;
+        eventually(Duration::from_secs(30), || async {
+            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+        })
+        .await;
         fake
     }
 }
@@ -52,7 +54,8 @@ impl Drop for FakeModel {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_template_run_ends_in_a_readable_document() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let answer = "# Addition\n\nThe function `add` returns the sum of its arguments [[S1]].\n\n<script>alert(1)</script>\n";
+    let answer =
+        "# Addition\n\nThe function `add` returns the sum of its arguments [[S1]].\n\n<script>alert(1)</script>\n";
     let model = FakeModel::start(folder.path(), answer).await;
     let served = fixture::repository().serve().await;
     let key = folder.path().join("key");
@@ -69,7 +72,8 @@ async fn a_template_run_ends_in_a_readable_document() {
     let (status, templates) = stack.api.get("/prompts").await;
     assert_eq!(status, 200);
     let template = templates["items"][0]["id"].as_str().expect("one template is built in").to_owned();
-    let documents = json!([{ "writer": "template", "template_id": template, "style": "terse", "query": "add two numbers" }]);
+    let documents =
+        json!([{ "writer": "template", "template_id": template, "style": "terse", "query": "add two numbers" }]);
     let run = stack.api.submit_for(&served.url(), &documents).await;
     assert_eq!(stack.ended(run, Duration::from_secs(120)).await, "completed");
 

@@ -1,0 +1,131 @@
+//! `link.requested`
+
+use caffeine_contract::{Kind, v1};
+use v1::run_transition::Transition;
+
+use crate::fixture::{BATCHES, Fixture, kinds, output, rejection};
+
+async fn analysed_run() -> Fixture {
+    let fixture = Fixture::new(&BATCHES).await;
+    for (number, files) in (0..).zip(BATCHES) {
+        fixture.deliver_batch(&fixture.batch(number, files)).await.unwrap();
+    }
+    fixture.deliver_listed(&fixture.listed(3)).await.unwrap();
+    fixture
+}
+
+fn analysed(message: &v1::RunTransition) -> v1::Analysed {
+    match &message.transition {
+        Some(Transition::Analysed(analysed)) => *analysed,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn linked_twice_the_same_rows_and_outputs() {
+    let fixture = analysed_run().await;
+    let too_large = fixture.file("video.bin", b"x");
+    fixture.list("video.bin", &too_large, None, Some("too_large")).await;
+    let first = fixture.deliver_link().await.unwrap();
+    assert_eq!(kinds(&first), [Kind::DocumentReady, Kind::RunTransition]);
+    let ready: v1::DocumentReady = output(&first);
+    assert_eq!((ready.phase(), ready.failure), (v1::Phase::Analysed, None));
+    let counts = analysed(&output(&first));
+    assert_eq!((counts.files, counts.skipped, counts.failed_batches), (5, 3, 0));
+    assert_eq!(i64::from(counts.symbols), fixture.count("SELECT count(*) FROM symbols").await);
+    assert_eq!(i64::from(counts.edges), fixture.count("SELECT count(*) FROM edges").await);
+    assert_eq!(i64::from(counts.modules), fixture.count("SELECT count(*) FROM modules").await);
+    let dump = fixture.dump().await;
+
+    assert_eq!(fixture.deliver_link().await.unwrap(), first);
+    assert_eq!(fixture.dump().await, dump);
+    assert_eq!(fixture.outcome(Kind::LinkRequested, "").await.unwrap().0, "done");
+}
+
+#[tokio::test]
+async fn the_graph_is_what_linking_says() {
+    let fixture = analysed_run().await;
+    fixture.deliver_link().await.unwrap();
+    let files = BATCHES.iter().copied().flatten().map(|(path, content)| {
+        let analysis = caffeine_analysis::analyse(path, content.as_bytes());
+        caffeine_analysis::LinkFile {
+            path: (*path).to_owned(),
+            language: analysis.language,
+            category: analysis.category,
+            manifest: caffeine_analysis::parse_manifest(path, &analysis.text),
+            symbols: analysis.symbols,
+            imports: analysis.imports,
+            refs: analysis.refs,
+        }
+    });
+    let expected = caffeine_analysis::link(&caffeine_analysis::LinkInput { files: files.collect() });
+    assert!(!expected.edges.is_empty() && !expected.modules.is_empty(), "the sample has a graph");
+
+    let edges: Vec<(String, Option<i32>, String, Option<i32>, String, i16, i32, i32)> = sqlx::query_as(
+        "SELECT src_path, src_symbol, dst_path, dst_symbol, kind, tier, line, count FROM edges ORDER BY ordinal",
+    )
+    .fetch_all(fixture.database.pool())
+    .await
+    .unwrap();
+    let number = |value: u32| i32::try_from(value).unwrap();
+    let expected_edges: Vec<_> = expected
+        .edges
+        .iter()
+        .map(|edge| {
+            (
+                edge.src_path.clone(),
+                edge.src_symbol.map(number),
+                edge.dst_path.clone(),
+                edge.dst_symbol.map(number),
+                edge.kind.as_str().to_owned(),
+                i16::from(edge.tier),
+                number(edge.line),
+                number(edge.count),
+            )
+        })
+        .collect();
+    assert_eq!(edges, expected_edges);
+    let ranks: Vec<(String, f64)> = sqlx::query_as("SELECT path, rank FROM module_files ORDER BY path")
+        .fetch_all(fixture.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(ranks, expected.file_ranks);
+    assert_eq!(fixture.count("SELECT count(*) FROM modules").await, i64::try_from(expected.modules.len()).unwrap());
+}
+
+#[tokio::test]
+async fn another_run_links_the_known_files_too() {
+    let mut fixture = analysed_run().await;
+    let first = analysed(&output(&fixture.deliver_link().await.unwrap()));
+    fixture.next_run(&BATCHES).await;
+    let listed = fixture.deliver_listed(&fixture.listed(0)).await.unwrap();
+    assert_eq!(kinds(&listed), [Kind::LinkRequested]);
+    assert_eq!(analysed(&output(&fixture.deliver_link().await.unwrap())), first);
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_linked_ends_with_a_reason() {
+    let fixture = analysed_run().await;
+    let handled = fixture.reject_link(&rejection()).await.unwrap();
+    assert_eq!(kinds(&handled), [Kind::DocumentReady, Kind::RunTransition]);
+    assert_eq!(output::<v1::DocumentReady>(&handled).failure.unwrap().code, "bad_batch");
+    let Some(Transition::Failed(failed)) = output::<v1::RunTransition>(&handled).transition else {
+        panic!("{handled:?}")
+    };
+    assert_eq!((failed.stage.as_str(), failed.failure.unwrap().reason.as_str()), ("analyse", "it is broken"));
+    // A batch that comes again asks for no linking any more.
+    let again = fixture.deliver_batch(&fixture.batch(0, BATCHES[0])).await.unwrap();
+    assert_eq!(kinds(&again), [Kind::ChunksBatch]);
+}
+
+#[tokio::test]
+async fn a_snapshot_with_too_many_references_is_linked_without_them() {
+    let fixture = analysed_run().await;
+    let store = caffeine_store::Store::connect(fixture.database.url(), 2, "test").await.unwrap();
+    let config = caffeine_chunker::ChunkerConfig { threads: 1, max_link_rows: 0 };
+    let chunker = caffeine_chunker::Chunker::new(store, &config, caffeine_analysis::analyse);
+    let fixture = Fixture { chunker, ..fixture };
+    let counts = analysed(&output(&fixture.deliver_link().await.unwrap()));
+    assert!(counts.modules > 0);
+    assert_eq!(fixture.count("SELECT count(*) FROM edges WHERE kind = 'call'").await, 0);
+}

@@ -1,0 +1,7 @@
+//! The chunker's handlers against a real database.
+
+mod batch;
+mod fan_in;
+mod fixture;
+mod hostile;
+mod link;
