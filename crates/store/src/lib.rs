@@ -17,11 +17,11 @@
 pub mod chunker;
 pub mod cloner;
 mod copy;
-pub mod embedder;
 pub mod doc_writer;
+pub mod embedder;
 mod error;
-pub mod gateway;
 pub mod fan_in;
+pub mod gateway;
 mod inbox;
 mod pool;
 

@@ -39,6 +39,6 @@ mod relay;
 mod service;
 
 pub use api::openapi_json;
-pub use bootstrap::{AdminToken, ensure_admin_token};
+pub use bootstrap::{AdminToken, BootstrapError, ensure_admin_token, generate_token};
 pub use config::GatewayConfig;
 pub use service::Gateway;
