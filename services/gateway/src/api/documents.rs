@@ -163,9 +163,9 @@ impl DocumentsApi {
     #[oai(path = "/documents/:document", method = "get", operation_id = "get_document")]
     async fn get(&self, auth: Auth, document: Path<Uuid>) -> Result<Json<Document>, ApiError> {
         let id = DocumentId::from_uuid(document.0);
-        let row = self.app.store.document(auth.0.workspace, id).await?;
+        let row = self.app.store.find_document(auth.0.workspace, id).await?;
         let row = row.ok_or_else(|| ApiError::not_found("document"))?;
-        let pages = self.app.store.document_pages(auth.0.workspace, id, MAX_PAGES).await?;
+        let pages = self.app.store.list_document_pages(auth.0.workspace, id, MAX_PAGES).await?;
         let pages = pages.into_iter().map(PageEntry::from).collect();
         Ok(Json(Document { pages: Some(pages), ..Document::from(row) }))
     }
