@@ -57,7 +57,7 @@ async fn batches_become_an_index_and_the_end_of_the_stage() {
             && messages(&broker, Stream::Plans).await >= 1
             && messages(&broker, Stream::State).await >= 1
     };
-    eventually(SOON, || all_done()).await;
+    eventually(SOON, all_done).await;
     assert_eq!(messages(&broker, Stream::Dead).await, 2);
     assert_eq!(fixture.count("SELECT count(*) FROM chunk_batches WHERE failure_reason IS NULL").await, 2);
     assert_eq!(fixture.count("SELECT count(*) FROM chunk_batches WHERE failure_reason IS NOT NULL").await, 1);
