@@ -1,10 +1,10 @@
 //! Settings of the gateway.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 
 use caffeine_model::{ANALYSER, EMBEDDING_MODEL};
 use caffeine_store::gateway::Versions;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 /// The section `gateway` of the configuration.
@@ -17,9 +17,9 @@ pub struct GatewayConfig {
     pub analyser: String,
     /// The embedding model that new runs are fixed to, and that questions are embedded with.
     pub embedding_model: String,
-    /// File of the local administrator's token: its token is valid after a start, and a missing file is written with a
-    /// new one, readable by its owner only. Without this setting a token is made on the first start and printed once.
-    pub admin_token_path: Option<PathBuf>,
+    /// A token of the local administrator, valid after a start; best given as a file (`CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE`).
+    /// Without this setting a token is made on the first start and printed once.
+    pub admin_token: Option<SecretString>,
 }
 
 impl Default for GatewayConfig {
@@ -28,7 +28,7 @@ impl Default for GatewayConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             analyser: ANALYSER.to_owned(),
             embedding_model: EMBEDDING_MODEL.to_owned(),
-            admin_token_path: None,
+            admin_token: None,
         }
     }
 }

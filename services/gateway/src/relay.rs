@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::METRICS;
 
 /// How many rows are taken at once.
-const BATCH: i64 = 32;
-/// How many of them are published at once.
-const PARALLEL: usize = 8;
-/// How long the rows belong to this relay. Longer than the broker may take for a batch.
+const BATCH: i64 = 16;
+/// How many of them are published at once: all, so that one that waits for the broker keeps nobody waiting.
+const PARALLEL: usize = 16;
+/// How long the rows belong to this relay. Longer than a publish may wait for its acknowledgement.
 const LEASE: Duration = Duration::from_secs(60);
 /// Rows of other pods, and those that wait, are looked for this often.
 const POLL: Duration = Duration::from_secs(1);

@@ -57,7 +57,7 @@ impl Gateway {
                 embedder.model()
             );
         }
-        let first_token = ensure_admin_token(&clients.store, config.admin_token_path.as_deref()).await?;
+        let first_token = ensure_admin_token(&clients.store, config.admin_token.as_ref()).await?;
         clients.store.seed_templates(BUILT_IN).await.context("store the built-in templates")?;
         let listener = TcpListener::bind(config.listen)
             .await

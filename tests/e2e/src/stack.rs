@@ -78,7 +78,7 @@ impl Stack {
                 match name {
                     "gateway" => variables.extend([
                         ("CAFFEINE_GATEWAY_LISTEN", format!("127.0.0.1:{port}")),
-                        ("CAFFEINE_GATEWAY_ADMIN_TOKEN_PATH", token_file.display().to_string()),
+                        ("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string()),
                     ]),
                     "cloner" => variables.extend([
                         ("CAFFEINE_CLONER_DATA_DIR", folder.path().join("mirrors").display().to_string()),

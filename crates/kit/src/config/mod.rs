@@ -37,7 +37,14 @@ const COMMON: &[&str] = &[
 ];
 
 /// Variables that are no settings: of the bus (`FAULT`), of tests and of the tools around a checkout.
-const OTHER_VARIABLES: &[&str] = &["CAFFEINE_CONFIG", "CAFFEINE_FAULT", "CAFFEINE_TOOLS", "CAFFEINE_SETUP_LOCKED"];
+const OTHER_VARIABLES: &[&str] = &[
+    "CAFFEINE_CONFIG",
+    "CAFFEINE_FAULT",
+    "CAFFEINE_SERVER",
+    "CAFFEINE_SETUP_LOCKED",
+    "CAFFEINE_TOKEN",
+    "CAFFEINE_TOOLS",
+];
 
 /// All settings of a process, not yet typed.
 #[derive(Debug, Clone)]
