@@ -40,7 +40,7 @@ impl Broker {
         let server = NatsServer::start(options).await.unwrap();
         let bus = connect(&server.url(), "", "outage").await;
         provision(&bus, StorageProfile::Embedded).await.unwrap();
-        let jetstream = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+        let jetstream = observe(&server).await;
         set_ack_wait(&jetstream, "FILES", "chunker-i", ACK_WAIT).await;
         Self { server, _data: data, bus, jetstream, scope: scope() }
     }
@@ -73,6 +73,14 @@ impl Broker {
         worker.stop().await;
         assert_eq!(stored_messages(&self.jetstream, "DEAD").await, 0);
     }
+}
+
+/// A connection beside the bus.
+async fn observe(server: &NatsServer) -> async_nats::jetstream::Context {
+    let url = server.url();
+    let (user, password) = url["nats://".len()..].split_once('@').unwrap().0.split_once(':').unwrap();
+    let options = async_nats::ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned());
+    async_nats::jetstream::new(options.connect(server.address().to_string()).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

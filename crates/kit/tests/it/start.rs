@@ -35,9 +35,6 @@ async fn a_service_starts_only_on_what_it_was_built_for() {
     settings.database_url = None;
     let refused = format!("{:#}", connect(Name::Chunker, &settings).await.err().unwrap());
     assert!(refused.contains("CAFFEINE_DATABASE_URL"), "{refused}");
-    settings.database_url = Some("postgres://caffeine:s3cret@127.0.0.1:1/none".to_owned());
-    let refused = format!("{:#}", connect(Name::Chunker, &settings).await.err().unwrap());
-    assert!(refused.contains("127.0.0.1:1") && !refused.contains("s3cret"), "{refused}");
 }
 
 #[tokio::test]
