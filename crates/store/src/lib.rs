@@ -17,8 +17,8 @@
 pub mod chunker;
 pub mod cloner;
 mod copy;
-pub mod embedder;
 pub mod doc_writer;
+pub mod embedder;
 mod error;
 pub mod fan_in;
 mod inbox;
