@@ -208,8 +208,7 @@ fn new_document(scope: &Scope, message: &v1::DocumentRequested) -> Result<NewDoc
         }),
         Some(v1::document_requested::Writer::Structural(_)) | None => None,
     };
-    let template =
-        template.map(|template| serde_json::to_value(template)).transpose().map_err(|error| error.to_string())?;
+    let template = template.map(serde_json::to_value).transpose().map_err(|error| error.to_string())?;
     Ok(NewDocument {
         document: DocumentId::from_uuid(document),
         repository: scope.repository,

@@ -169,7 +169,7 @@ impl PageWriter {
             ));
         };
         let written = match kind {
-            PageKind::Template => self.from_template(scope, work, &material, page, cancelled).await?,
+            PageKind::Template => self.ask_model(scope, work, &material, page, cancelled).await?,
             _ => self.structural(scope, &material, page, kind).await.map_err(store_failure)?,
         };
         self.metrics.written(kind.as_str(), begun.elapsed());
@@ -240,7 +240,7 @@ impl PageWriter {
     }
 
     /// Asks the model, with less text or more room for the answer if the first question does not fit.
-    async fn from_template(
+    async fn ask_model(
         &self,
         scope: &Scope,
         work: WorkId,

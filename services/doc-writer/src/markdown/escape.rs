@@ -41,7 +41,7 @@ fn escaped(line: &str) -> String {
             '\\' | '`' | '*' | '[' | ']' | '<' | '~' | '$' => push_escaped(&mut escaped, c),
             '_' if !(in_word(before) && in_word(next)) => push_escaped(&mut escaped, c),
             '&' if next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#') => {
-                push_escaped(&mut escaped, c)
+                push_escaped(&mut escaped, c);
             }
             // What some readers turn into links by themselves.
             ':' if rest.starts_with("//") => push_escaped(&mut escaped, c),
@@ -49,12 +49,19 @@ fn escaped(line: &str) -> String {
             '.' if escaped.to_ascii_lowercase().ends_with("www") => push_escaped(&mut escaped, c),
             // What begins a block.
             '#' | '>' | '+' | '-' | '=' | ':' if at == 0 => push_escaped(&mut escaped, c),
-            '.' | ')' if line[..at].chars().all(|c| c.is_ascii_digit()) && at > 0 => push_escaped(&mut escaped, c),
+            '.' | ')' if is_number(&line[..at]) && next.is_none_or(char::is_whitespace) => {
+                push_escaped(&mut escaped, c);
+            }
             _ => escaped.push(c),
         }
         before = Some(c);
     }
     escaped
+}
+
+/// What an item of a numbered list begins with.
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_digit())
 }
 
 fn push_escaped(text: &mut String, c: char) {

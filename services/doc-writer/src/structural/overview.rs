@@ -276,9 +276,10 @@ fn limits(sheet: &mut Sheet<'_>, facts: &Facts, mut unknown: Vec<String>) {
     if facts.run.truncated {
         unknown.push("The rest of the repository: its listing stopped at a limit.".to_owned());
     }
-    let failed = facts.run.failed_analysis.len();
+    let failed = u32::try_from(facts.run.failed_analysis.len()).unwrap_or(u32::MAX);
     if failed > 0 {
-        unknown.push(format!("The content of {failed} batches of files, which could not be analysed."));
+        let batches = if failed == 1 { "1 batch".to_owned() } else { format!("{} batches", thousands(failed)) };
+        unknown.push(format!("The content of {batches} of files: see the [analysis report](analysis-report.md)."));
     }
     if !unknown.is_empty() {
         sheet.heading(2, "What could not be determined");

@@ -45,6 +45,9 @@ fn cut(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
+/// A source's number, and lines of it.
+type Cited = (u32, Option<(u32, u32)>);
+
 /// What is being collected.
 enum Container {
     Page,
@@ -237,7 +240,7 @@ impl Writer<'_> {
         self.push(&format!("{before}{}{after}", crate::markdown::words(words)));
     }
 
-    fn links(&mut self, citations: &[(u32, Option<(u32, u32)>)]) -> String {
+    fn links(&mut self, citations: &[Cited]) -> String {
         let mut links = Vec::new();
         for (id, lines) in citations {
             let Some(source) = self.sources.get(id) else {
@@ -300,7 +303,7 @@ impl Writer<'_> {
 }
 
 /// `S12`, `S12:44`, `S12:44-51`, or several with commas.
-fn parse_citations(inside: &str) -> Option<Vec<(u32, Option<(u32, u32)>)>> {
+fn parse_citations(inside: &str) -> Option<Vec<Cited>> {
     inside
         .split(',')
         .map(|one| {
