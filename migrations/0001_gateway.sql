@@ -97,6 +97,8 @@ CREATE TABLE run_documents (
     style               text NOT NULL DEFAULT '',
     output_language     text NOT NULL DEFAULT 'en',
     model               text NOT NULL DEFAULT '',
+    -- What to retrieve for the template; empty: its name.
+    query               text NOT NULL DEFAULT '',
     state               text NOT NULL DEFAULT 'requested',
     pages               integer,
     failed_pages        integer,

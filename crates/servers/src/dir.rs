@@ -96,11 +96,11 @@ pub(crate) fn log_tail(path: &Path) -> String {
 /// Stops the process `pid` if it is a leftover of ours, that is, if its command line names
 /// `witness` (a path inside the data directory nobody else has a reason to name).
 ///
-/// We hold the directory's lock, so a live owner cannot be the victim.
-pub(crate) async fn stop_leftover(pid: u32, witness: &Path, stop_signal: &str, patience: Duration) {
+/// We hold the directory's lock, so a live owner cannot be the victim. Returns whether no such process is left.
+pub(crate) async fn stop_leftover(pid: u32, witness: &Path, stop_signal: &str, patience: Duration) -> bool {
     let is_ours = || command_line(pid).is_some_and(|line| line.contains(&*witness.to_string_lossy()));
     if !is_ours() {
-        return;
+        return true;
     }
     tracing::warn!(pid, "stop a server that a killed process left behind");
     signal(pid, stop_signal);
@@ -114,11 +114,7 @@ pub(crate) async fn stop_leftover(pid: u32, witness: &Path, stop_signal: &str, p
             tokio::time::sleep(POLL).await;
         }
     }
-}
-
-/// Whether there is a process with this id.
-pub(crate) fn is_alive(pid: u32) -> bool {
-    command_line(pid).is_some()
+    !is_ours()
 }
 
 /// The arguments of a running process; `None` if there is no such process.

@@ -21,6 +21,7 @@ pub mod doc_writer;
 pub mod embedder;
 mod error;
 pub mod fan_in;
+pub mod gateway;
 mod inbox;
 mod pool;
 

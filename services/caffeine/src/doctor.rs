@@ -83,8 +83,8 @@ fn sections(report: &mut Report, configuration: &Configuration) {
     }
     section::<caffeine_gateway::Gateway>(report, configuration);
     section::<caffeine_cloner::Cloner>(report, configuration);
-    section::<caffeine_chunker::Chunker>(report, configuration);
-    section::<caffeine_embedder::Embedder>(report, configuration);
+    section::<caffeine_chunker::ChunkerService>(report, configuration);
+    section::<caffeine_embedder::EmbedderService>(report, configuration);
     section::<caffeine_doc_writer::DocWriter>(report, configuration);
 }
 

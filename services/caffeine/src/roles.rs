@@ -36,8 +36,8 @@ impl Roles {
             match role {
                 Role::Gateway => running.add::<caffeine_gateway::Gateway>(configuration, health).await?,
                 Role::Cloner => running.add::<caffeine_cloner::Cloner>(configuration, health).await?,
-                Role::Chunker => running.add::<caffeine_chunker::Chunker>(configuration, health).await?,
-                Role::Embedder => running.add::<caffeine_embedder::Embedder>(configuration, health).await?,
+                Role::Chunker => running.add::<caffeine_chunker::ChunkerService>(configuration, health).await?,
+                Role::Embedder => running.add::<caffeine_embedder::EmbedderService>(configuration, health).await?,
                 Role::DocWriter => running.add::<caffeine_doc_writer::DocWriter>(configuration, health).await?,
             }
         }

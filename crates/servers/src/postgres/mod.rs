@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::child::{POLL, Supervised, Supervision, spawn_error};
-use crate::dir::{OwnedDir, free_port, is_alive, log_tail, stop_leftover, write_private};
+use crate::dir::{OwnedDir, free_port, log_tail, stop_leftover, write_private};
 use crate::{ServerError, Tools};
 use place::Place;
 
@@ -240,19 +240,14 @@ async fn wait_until_ready(child: &mut Supervised, cluster: &Path, log: &Path) ->
 
 /// Stops a server that a killed owner left on these files.
 ///
-/// Its claim on them stays: PostgreSQL finds in it the shared memory that backends of a killed
-/// server may still write through. But the process id in it may meanwhile be anybody's, and
-/// PostgreSQL would then refuse to start; it takes its parent's id, ours, for a stale one.
+/// Its claim on them stays: PostgreSQL finds in it the shared memory that backends of a killed server may still write
+/// through. But the process id in it may meanwhile be anybody's, or a zombie's that nobody collects, and PostgreSQL
+/// would then refuse to start. It takes its parent's id, ours, for a stale one.
 async fn stop_stale(cluster: &Path) {
-    let Some(claim) = PostmasterPid::read(cluster) else {
-        return;
-    };
-    stop_leftover(claim.pid, cluster, "INT", STOP_WITHIN).await;
-    if PostmasterPid::read(cluster).is_none() || !is_alive(claim.pid) {
-        return;
-    }
+    let Some(claim) = PostmasterPid::read(cluster) else { return };
+    let is_gone = stop_leftover(claim.pid, cluster, "INT", STOP_WITHIN).await;
     let path = cluster.join("postmaster.pid");
-    if let Ok(text) = fs::read_to_string(&path) {
+    if is_gone && let Ok(text) = fs::read_to_string(&path) {
         let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
         let _ = fs::write(&path, format!("{}\n{rest}", std::process::id()));
     }

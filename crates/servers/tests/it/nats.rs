@@ -7,7 +7,7 @@ use std::time::Duration;
 use caffeine_servers::ServerError;
 use caffeine_servers::nats::{NatsOptions, NatsServer};
 
-use crate::{folder, is_alive, long_path, tools};
+use crate::{folder, is_alive, long_path, tools, wait_until};
 
 fn options(data_dir: &std::path::Path) -> NatsOptions {
     NatsOptions {
@@ -130,4 +130,27 @@ async fn monitoring_is_there_when_asked_for() {
     let mut status = String::new();
     BufReader::new(stream).read_line(&mut status).expect("the endpoint answers");
     assert!(status.contains("200"), "{status}");
+}
+
+#[tokio::test]
+async fn a_server_that_nobody_owns_any_more_is_stopped_by_the_next_start() {
+    let place = folder();
+    let mut server = NatsServer::start(options(place.path())).await.expect("it starts");
+    server.stop().await;
+    drop(server);
+    let mut leftover = std::process::Command::new(tools().nats_server())
+        .arg("--config")
+        .arg(place.path().join("nats.json"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program runs");
+    let pid_file = place.path().join("nats.pid");
+    wait_until("the leftover's own word", || {
+        std::fs::read_to_string(&pid_file).is_ok_and(|text| text.trim() == leftover.id().to_string())
+    });
+
+    let mut server = NatsServer::start(options(place.path())).await.expect("it starts");
+    assert!(server.is_running());
+    assert!(!is_alive(leftover.id()));
+    leftover.wait().expect("it has ended");
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -88,8 +89,13 @@ async fn a_claim_with_somebody_elses_process_id_does_not_block_the_start() {
     let claim = fs::read_to_string(&claim_file).expect("a killed server leaves its claim");
     let (_, rest) = claim.split_once('\n').expect("more than one line");
     drop(server);
-    // A process of the user PostgreSQL runs as would be the worst; root has the right to check any.
-    let mut stranger = Command::new("sleep").arg("60").spawn().expect("sleep runs");
+    // Of the user PostgreSQL runs as: any other it takes for stale by itself.
+    let owner = fs::metadata(&claim_file).expect("the claim is there");
+    let mut command = Command::new("sleep");
+    if runs_as_root() {
+        command.uid(owner.uid()).gid(owner.gid());
+    }
+    let mut stranger = command.arg("60").current_dir("/").spawn().expect("sleep runs");
     fs::write(&claim_file, format!("{}\n{rest}", stranger.id())).expect("the claim can be written");
 
     let server = PostgresServer::start(options(place.path(), false)).await.expect("it starts");
@@ -186,4 +192,31 @@ async fn a_dropped_server_takes_its_whole_family_along() {
     assert!(is_alive(worker));
     drop(server);
     wait_until("the end of the checkpointer", || !is_alive(worker));
+}
+
+#[tokio::test]
+async fn a_server_that_nobody_owns_any_more_is_stopped_by_the_next_start() {
+    let place = folder();
+    let mut server = PostgresServer::start(options(place.path(), false)).await.expect("it starts");
+    let cluster = server.cluster_dir();
+    ask(&server, "CREATE TABLE t AS SELECT 1 AS a");
+    server.stop().await;
+    let port = server.address().port().to_string();
+    drop(server);
+    let owner = fs::metadata(&cluster).expect("the cluster is there");
+    let mut command = Command::new(tools().postgres_bin().join("postgres"));
+    command.arg("-D").arg(&cluster).args(["-p", &port, "-c", "unix_socket_directories="]);
+    if runs_as_root() {
+        command.uid(owner.uid()).gid(owner.gid());
+    }
+    let mut leftover = command.current_dir("/").stderr(std::process::Stdio::null()).spawn().expect("postgres runs");
+    let claim = cluster.join("postmaster.pid");
+    wait_until("the leftover's readiness", || {
+        fs::read_to_string(&claim).is_ok_and(|text| text.trim_end().ends_with("ready"))
+    });
+
+    let server = PostgresServer::start(options(place.path(), false)).await.expect("it starts");
+    assert_eq!(ask(&server, "SELECT a FROM t"), "1");
+    assert!(!is_alive(leftover.id()));
+    leftover.wait().expect("it has ended");
 }
