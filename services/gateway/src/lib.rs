@@ -41,5 +41,4 @@ mod service;
 pub use api::openapi_json;
 pub use bootstrap::{AdminToken, BootstrapError, ensure_admin_token, generate_token};
 pub use config::GatewayConfig;
-pub use domain::token::generate as generate_token;
 pub use service::Gateway;

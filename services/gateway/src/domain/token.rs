@@ -10,7 +10,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 ///
 /// # Errors
 /// If the system has no random bytes.
-pub fn generate() -> Result<String, getrandom::Error> {
+pub(crate) fn generate() -> Result<String, getrandom::Error> {
     let mut bytes = [0_u8; LENGTH];
     getrandom::fill(&mut bytes)?;
     // The alphabet has 64 letters, so six bits of each byte choose one evenly.

@@ -22,7 +22,11 @@ async fn errors_of_the_framework_too() {
         (request(Method::GET, "/api/v1/repositories?limit=201"), 400, "bad_limit"),
         (request(Method::GET, "/api/v1/repositories?cursor=zz"), 400, "bad_cursor"),
         (request(Method::GET, "/api/v1/search"), 400, "malformed_request"),
-        (request(Method::POST, repositories).header("content-type", "application/json").body("{"), 400, "malformed_request"),
+        (
+            request(Method::POST, repositories).header("content-type", "application/json").body("{"),
+            400,
+            "malformed_request",
+        ),
         (request(Method::POST, repositories).json(&json!({ "url": 7 })), 400, "malformed_request"),
         (request(Method::POST, repositories).json(&json!({})), 400, "malformed_request"),
         (request(Method::POST, repositories).header("content-type", "text/plain").body("url"), 415, "media_type"),
