@@ -92,6 +92,25 @@ class CheckDocs(unittest.TestCase):
                 self.assertEqual(len(broken), 1, broken)
                 self.assertIn(complaint, broken[0])
 
+    def test_copies_of_cited_files(self):
+        document = self.root / "document"
+        (document / "sources").mkdir(parents=True)
+        # A copy is no page: its own links are its own business.
+        (document / "sources" / "a.md").write_text("[a](missing.md)\ntwo\n")
+        for target, complaint in [
+            ("sources/a.md#L1-L2", None),
+            ("sources/a.md", None),
+            ("sources/a.md#L2-L3", "has 2 lines"),
+            ("sources/a.md#L0", "has 2 lines"),
+            ("sources/a.md#top", "does not name lines"),
+            ("sources/b.md#L1", "there is no such file"),
+        ]:
+            with self.subTest(target):
+                (document / "index.md").write_text(f"[x]({target})\n")
+                done = run("check-docs", document)
+                self.assertEqual(done.returncode, 1 if complaint else 0, done.stdout)
+                self.assertIn(complaint or "1 files, 1 links", done.stdout)
+
     def test_a_tree_without_pages_is_no_success(self):
         empty = self.root / "empty"
         empty.mkdir()

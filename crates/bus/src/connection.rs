@@ -7,7 +7,7 @@ use async_nats::connection::State;
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 use bytes::Bytes;
-use caffeine_contract::Subjects;
+use caffeine_contract::{Subjects, Timings};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -53,6 +53,7 @@ pub struct Bus {
     pub(crate) jetstream: jetstream::Context,
     pub(crate) name: Arc<str>,
     pub(crate) grace: Duration,
+    pub(crate) timings: Timings,
     pub(crate) cancels: Arc<CancelSet>,
     pub(crate) emitter: mpsc::Sender<(String, Bytes)>,
 }
@@ -98,6 +99,7 @@ impl Bus {
             jetstream,
             name: config.name.as_str().into(),
             grace: DEFAULT_GRACE,
+            timings: Timings::default(),
             cancels: Arc::default(),
             emitter: start_emitter(client.clone()),
             client,
@@ -108,6 +110,12 @@ impl Bus {
     #[must_use]
     pub fn with_grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
+    }
+
+    /// Sets how patient the consumers are that are provisioned and read through this connection.
+    #[must_use]
+    pub fn with_timings(self, timings: Timings) -> Self {
+        Self { timings, ..self }
     }
 
     /// Publishes once and awaits the acknowledgement, without waiting for room.
@@ -151,6 +159,7 @@ impl Bus {
 
     /// Sends what is buffered and closes the connection.
     pub async fn drain(&self) {
+        self.cancels.listener.cancel();
         // A broker that is gone cannot be flushed; whatever was not acknowledged will be delivered again.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.client.flush()).await;
         let _ = self.client.drain().await;

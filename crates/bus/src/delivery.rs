@@ -255,8 +255,7 @@ impl Delivery {
         reason: String,
     ) -> Outcome {
         let spec = &self.reader.spec;
-        let counted =
-            self.reader.inbox.count_attempt(job.work, job.scope.workspace, job.scope.run, &reason).await;
+        let counted = self.reader.inbox.count_attempt(job.work, job.scope.workspace, job.scope.run, &reason).await;
         let attempts = match counted {
             Ok(attempts) => attempts,
             Err(error) => {

@@ -67,8 +67,7 @@ impl Bus {
         let mut permit: Option<OwnedSemaphorePermit> = None;
         loop {
             let tried = Instant::now();
-            let stored =
-                self.store(letter.subject.clone(), letter.stream, letter.headers.clone(), letter.body.clone());
+            let stored = self.store(letter.subject.clone(), letter.stream, letter.headers.clone(), letter.body.clone());
             let error = tokio::select! {
                 stored = stored => match stored {
                     Ok(()) => return Ok(()),

@@ -100,11 +100,8 @@ impl Puller {
                 }
             }
         };
-        let body = format!(
-            r#"{{"batch":1,"expires":{},"idle_heartbeat":{}}}"#,
-            EXPIRES.as_nanos(),
-            HEARTBEAT.as_nanos()
-        );
+        let body =
+            format!(r#"{{"batch":1,"expires":{},"idle_heartbeat":{}}}"#, EXPIRES.as_nanos(), HEARTBEAT.as_nanos());
         let sent = self.client.publish_with_reply(self.request.clone(), inbox.clone(), body.into()).await;
         if let Err(error) = sent {
             return Answer::Broken(error.to_string());

@@ -29,7 +29,8 @@ impl Worker {
     /// A worker for one consumer of the contract, in all its lanes. Slots and times come from the table.
     #[must_use]
     pub fn new(bus: Bus, consumer: Consumer, inbox: Arc<dyn Inbox>) -> Self {
-        Self { bus, spec: *consumer.spec(), inbox, handlers: Vec::new() }
+        let spec = consumer.spec().timed(bus.timings);
+        Self { bus, spec, inbox, handlers: Vec::new() }
     }
 
     /// Takes other slots, times and attempts than the table's: for tests, and for a service that configures its

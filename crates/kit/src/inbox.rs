@@ -42,6 +42,17 @@ impl Inbox for StoreInbox {
             .await
             .map_err(|error| InboxError(Box::new(error)))
     }
+
+    async fn delivery_started(&self, work: WorkId, workspace: WorkspaceId, run: RunId) -> Result<u32, InboxError> {
+        self.store
+            .inbox_delivery_started(self.table, work, workspace, run)
+            .await
+            .map_err(|error| InboxError(Box::new(error)))
+    }
+
+    async fn delivery_ended(&self, work: WorkId) -> Result<(), InboxError> {
+        self.store.inbox_delivery_ended(self.table, work).await.map_err(|error| InboxError(Box::new(error)))
+    }
 }
 
 /// What a failed statement means for the message being handled: an outage or a conflict burns no attempt, a missing

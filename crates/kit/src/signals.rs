@@ -6,6 +6,11 @@ use tokio_util::sync::CancellationToken;
 /// Exit code of a process that was told twice to stop.
 const IMPATIENT: i32 = 130;
 
+#[expect(clippy::disallowed_methods, reason = "the second signal asks for exactly that: an end without clean-up")]
+fn stop_at_once() -> ! {
+    std::process::exit(IMPATIENT)
+}
+
 /// Cancelled by the first SIGTERM or SIGINT; the second one ends the process at once.
 ///
 /// # Errors
@@ -21,7 +26,7 @@ pub fn shutdown_on_signals() -> std::io::Result<CancellationToken> {
         first.cancel();
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::warn!("stopped by a second signal");
-        std::process::exit(IMPATIENT);
+        stop_at_once();
     });
     Ok(shutdown)
 }

@@ -57,8 +57,8 @@ macro_rules! count {
             "INSERT INTO "
                 + $table
                 + " AS inbox (work_id, workspace_id, run_id, attempts, detail) VALUES ($1, $2, $3, 1, $4) \
-             ON CONFLICT (work_id) DO UPDATE SET attempts = inbox.attempts + 1, detail = $4, updated_at = now() \
-             RETURNING attempts",
+             ON CONFLICT (work_id) DO UPDATE SET attempts = inbox.attempts + 1, open_deliveries = 0, detail = $4, \
+             updated_at = now() RETURNING attempts",
             $work,
             $workspace,
             $run,
@@ -66,6 +66,29 @@ macro_rules! count {
         )
         .fetch_one($pool)
         .await?
+    };
+}
+
+macro_rules! start {
+    ($table:tt, $pool:expr, $work:expr, $workspace:expr, $run:expr) => {
+        sqlx::query_scalar!(
+            "INSERT INTO "
+                + $table
+                + " AS inbox (work_id, workspace_id, run_id, open_deliveries) VALUES ($1, $2, $3, 1) \
+             ON CONFLICT (work_id) DO UPDATE SET open_deliveries = inbox.open_deliveries + 1, updated_at = now() \
+             RETURNING open_deliveries",
+            $work,
+            $workspace,
+            $run
+        )
+        .fetch_one($pool)
+        .await?
+    };
+}
+
+macro_rules! end {
+    ($table:tt, $pool:expr, $work:expr) => {
+        sqlx::query!("UPDATE " + $table + " SET open_deliveries = 0 WHERE work_id = $1", $work).execute($pool).await?
     };
 }
 
@@ -113,6 +136,30 @@ impl Store {
         let attempts =
             on_table!(table, |t| count!(&self.pool, work.as_uuid(), workspace.as_uuid(), run.as_uuid(), reason));
         Ok(attempts.unsigned_abs())
+    }
+
+    /// Notes that a repeated delivery begins; returns how many before it have not ended with a word.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn inbox_delivery_started(
+        &self,
+        table: InboxTable,
+        work: WorkId,
+        workspace: WorkspaceId,
+        run: RunId,
+    ) -> Result<u32, StoreError> {
+        let open = on_table!(table, |t| start!(&self.pool, work.as_uuid(), workspace.as_uuid(), run.as_uuid()));
+        Ok(open.unsigned_abs().saturating_sub(1))
+    }
+
+    /// Notes that a delivery ended without an outcome, by a process that lives.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn inbox_delivery_ended(&self, table: InboxTable, work: WorkId) -> Result<(), StoreError> {
+        on_table!(table, |t| end!(&self.pool, work.as_uuid()));
+        Ok(())
     }
 }
 

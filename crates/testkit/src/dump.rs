@@ -12,8 +12,8 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "transitions",
-        "SELECT json_build_object('transition', regexp_replace(transition, '/[0-9a-f-]{36}', ''), 'payload', payload - 'document_id')::text AS line \
-         FROM run_events WHERE run_id = $1 ORDER BY line COLLATE \"C\"",
+        "SELECT line FROM (SELECT json_build_object('transition', regexp_replace(transition, '/[0-9a-f-]{36}', ''), 'payload', payload - 'document_id')::text AS line \
+         FROM run_events WHERE run_id = $1) AS events ORDER BY line COLLATE \"C\"",
     ),
     (
         "snapshot",

@@ -81,7 +81,8 @@ impl Embedded {
         let store = Store::connect(settings.require_database_url()?, 1, "caffeine migrate").await?;
         store.migrate().await.context("migrate the database")?;
         store.close().await;
-        let bus = Bus::connect(&settings.bus_config("caffeine-provision")?).await?;
+        let bus =
+            Bus::connect(&settings.bus_config("caffeine-provision")?).await?.with_timings(settings.nats_timings.into());
         caffeine_bus::provision(&bus, StorageProfile::Embedded).await.context("provision the streams")?;
         bus.drain().await;
 

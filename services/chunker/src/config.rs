@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct ChunkerConfig {
     /// How many files are analysed at once in this process; 0 for as many as there are processors.
     pub threads: usize,
-    /// The most symbols, imports and references of a snapshot that are linked; beyond it references are left out and
-    /// the graph has edges between files only. A million rows take about 300 MB.
+    /// The most imports, symbols and references of a snapshot that are linked; what does not fit is left out of the
+    /// graph, references first. A million rows take about 300 MB.
     pub max_link_rows: u32,
 }
 

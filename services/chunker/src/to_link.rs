@@ -9,6 +9,9 @@ use caffeine_store::chunker::{
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error, StringDeserializer};
 
+/// The longest name of a package, in bytes. Longer ones are no names, and would not fit an index.
+const MAX_PACKAGE_BYTES: usize = 500;
+
 /// A stored value that the analysis does not know. Rows of one analyser version are read by the same version only.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a word of this analyser")]
@@ -102,6 +105,7 @@ pub(crate) fn link_rows(output: LinkOutput) -> LinkRows {
     rows.externals = output
         .externals
         .into_iter()
+        .filter(|external| external.package.len() <= MAX_PACKAGE_BYTES)
         .map(|external| ExternalDependencyRow { path: external.path, package: external.package, count: external.count })
         .collect();
     rows

@@ -1,8 +1,10 @@
 //! From the analysis of a file to its rows, and to what the embedder gets of it.
 
-use caffeine_analysis::{Chunk, FileAnalysis, Import, Ref, Symbol, parse_manifest};
+use caffeine_analysis::{Chunk, FileAnalysis, Import, Ref, SkipReason, Symbol, parse_manifest};
 use caffeine_contract::{id_bytes, v1};
 use caffeine_store::chunker::{FileVersionRow, ImportRow, RefRow, SymbolRow};
+
+use serde_json::Value;
 
 use crate::unpack::InputFile;
 
@@ -16,12 +18,12 @@ pub(crate) struct AnalysedFile {
 
 /// Turns an analysis into rows. `skip` overrides the analysis' own word.
 pub(crate) fn to_rows(file: &InputFile, analysis: FileAnalysis, skip: Option<&str>) -> AnalysedFile {
-    let skip = skip.or(analysis.skip.map(|reason| reason.as_str())).map(str::to_owned);
+    let skip = skip.or(analysis.skip.map(SkipReason::as_str)).map(str::to_owned);
     let manifest = match skip {
         Some(_) => None,
-        None => {
-            parse_manifest(file.path.as_str(), &analysis.text).and_then(|manifest| serde_json::to_value(manifest).ok())
-        }
+        None => parse_manifest(file.path.as_str(), &analysis.text)
+            .and_then(|manifest| serde_json::to_value(manifest).ok())
+            .map(clean_json),
     };
     let text_zstd = match skip {
         Some(_) => None,
@@ -62,9 +64,9 @@ fn chunk_range(chunk: Chunk) -> v1::ChunkRange {
         start_line: chunk.start_line,
         end_line: chunk.end_line,
         kind: chunk.kind.as_str().to_owned(),
-        scope: chunk.scope,
-        symbol: chunk.symbol.unwrap_or_default(),
-        signature: chunk.signature.unwrap_or_default(),
+        scope: clean(chunk.scope),
+        symbol: clean(chunk.symbol.unwrap_or_default()),
+        signature: clean(chunk.signature.unwrap_or_default()),
     }
 }
 
@@ -73,10 +75,10 @@ fn symbol_row(symbol: Symbol) -> SymbolRow {
         ordinal: symbol.ordinal,
         parent: symbol.parent,
         kind: symbol.kind.as_str().to_owned(),
-        name: symbol.name,
-        qualified: symbol.qualified,
-        signature: symbol.signature,
-        doc: symbol.doc,
+        name: clean(symbol.name),
+        qualified: clean(symbol.qualified),
+        signature: clean(symbol.signature),
+        doc: clean(symbol.doc),
         visibility: symbol.visibility.as_str().to_owned(),
         exported: symbol.exported,
         start_line: symbol.start_line,
@@ -88,9 +90,9 @@ fn symbol_row(symbol: Symbol) -> SymbolRow {
 
 fn import_row(import: Import) -> ImportRow {
     ImportRow {
-        raw: import.raw,
-        module: import.module,
-        names: serde_json::to_value(import.names).unwrap_or_default(),
+        raw: clean(import.raw),
+        module: clean(import.module),
+        names: serde_json::to_value(import.names).map(clean_json).unwrap_or_default(),
         kind: import.kind.as_str().to_owned(),
         line: import.line,
     }
@@ -98,11 +100,38 @@ fn import_row(import: Import) -> ImportRow {
 
 fn ref_row(mention: Ref) -> RefRow {
     RefRow {
-        name: mention.name,
-        receiver: mention.receiver,
+        name: clean(mention.name),
+        receiver: mention.receiver.map(clean),
         kind: mention.kind.as_str().to_owned(),
         enclosing: mention.enclosing,
         line: mention.line,
         count: mention.count,
+    }
+}
+
+/// Without NUL, which PostgreSQL cannot store. A text has none, but a parser may have made one from an escape.
+fn clean(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "") } else { text }
+}
+
+fn clean_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(clean(text)),
+        Value::Array(values) => values.into_iter().map(clean_json).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (clean(name), clean_json(value))).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::clean_json;
+
+    #[test]
+    fn nothing_stored_has_a_nul() {
+        let hostile = json!({"na\u{0}me": ["a\u{0}", 7, {"b": "\u{0}\u{0}"}], "ok": "\\u0000"});
+        assert_eq!(clean_json(hostile), json!({"name": ["a", 7, {"b": ""}], "ok": "\\u0000"}));
     }
 }

@@ -28,6 +28,7 @@ const FILE_SUFFIX: &str = "_FILE";
 const COMMON: &[&str] = &[
     "nats_url",
     "nats_prefix",
+    "nats_timings",
     "database_url",
     "database_connections",
     "health_listen",
@@ -37,7 +38,14 @@ const COMMON: &[&str] = &[
 ];
 
 /// Variables that are no settings: of the bus (`FAULT`), of tests and of the tools around a checkout.
-const OTHER_VARIABLES: &[&str] = &["CAFFEINE_CONFIG", "CAFFEINE_FAULT", "CAFFEINE_TOOLS", "CAFFEINE_SETUP_LOCKED"];
+const OTHER_VARIABLES: &[&str] = &[
+    "CAFFEINE_CONFIG",
+    "CAFFEINE_FAULT",
+    "CAFFEINE_SERVER",
+    "CAFFEINE_SETUP_LOCKED",
+    "CAFFEINE_TOKEN",
+    "CAFFEINE_TOOLS",
+];
 
 /// All settings of a process, not yet typed.
 #[derive(Debug, Clone)]

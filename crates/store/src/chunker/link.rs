@@ -68,8 +68,8 @@ impl Store {
     /// Links a run once: reads the analyses of its snapshot in order of path, passes them to `link`, stores what it
     /// answers. A run that is linked only counts its rows. Two callers with one run wait for each other.
     ///
-    /// References are left out if the snapshot has more than `max_rows` rows with them; without them there are still
-    /// edges between files.
+    /// At most `max_rows` imports, symbols and references are read, in this order; a kind that does not fit is left
+    /// out as a whole. With imports alone there are still edges between files.
     ///
     /// # Errors
     /// If the database refuses, the run is gone, or `link` fails; then nothing is stored.
@@ -119,20 +119,35 @@ async fn begin(tx: &mut PgConnection, of: &WorkOf) -> Result<bool, StoreError> {
     Ok(linked)
 }
 
+/// Reads the files with as many kinds of rows as there is room for.
 async fn read_snapshot(
     tx: &mut PgConnection,
     of: &WorkOf,
     analyser: &str,
     max_rows: u32,
 ) -> Result<Vec<SnapshotFile>, StoreError> {
+    let room = max_rows as usize;
     let mut files = read_files(tx, of, analyser).await?;
-    read_symbols(tx, of, analyser, &mut files).await?;
-    read_imports(tx, of, analyser, &mut files).await?;
-    let so_far: usize = files.iter().map(|file| file.symbols.len() + file.imports.len()).sum();
-    let room = (max_rows as usize).saturating_sub(so_far);
-    if !read_refs(tx, of, analyser, room, &mut files).await? {
-        tracing::warn!(run_id = %of.run, max_rows, "snapshot is too large to link references");
+    let mut left_out = None;
+    let imports = read_imports(tx, of, analyser, room, &mut files).await?;
+    if imports.is_none() {
+        left_out = Some("imports");
+        files.iter_mut().for_each(|file| file.imports = Vec::new());
+    }
+    let room = room - imports.unwrap_or_default();
+    let symbols = read_symbols(tx, of, analyser, room, &mut files).await?;
+    if symbols.is_none() {
+        left_out = Some("symbols");
+        files.iter_mut().for_each(|file| file.symbols = Vec::new());
+    }
+    let room = room - symbols.unwrap_or_default();
+    // A reference without symbols leads nowhere.
+    if symbols.is_some() && read_refs(tx, of, analyser, room, &mut files).await?.is_none() {
+        left_out = Some("references");
         files.iter_mut().for_each(|file| file.refs = Vec::new());
+    }
+    if let Some(kind) = left_out {
+        tracing::warn!(run_id = %of.run, max_rows, kind, "snapshot is too large to link everything");
     }
     Ok(files)
 }
@@ -182,13 +197,16 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Reads the symbols, unless there are more than `room`; says how many there are.
 async fn read_symbols(
     tx: &mut PgConnection,
     of: &WorkOf,
     analyser: &str,
+    room: usize,
     files: &mut [SnapshotFile],
-) -> Result<(), StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let mut cursor = Cursor::new(files);
+    let mut read = 0;
     let mut rows = sqlx::query!(
         "SELECT path, ordinal, parent, kind, name, qualified, signature, doc, visibility, exported, start_line, \
              end_line, start_byte, end_byte \
@@ -200,6 +218,10 @@ async fn read_symbols(
     )
     .fetch(tx);
     while let Some(row) = rows.try_next().await? {
+        read += 1;
+        if read > room {
+            return Ok(None);
+        }
         if let Some(file) = cursor.seek(&row.path) {
             file.symbols.push(SymbolRow {
                 ordinal: natural(row.ordinal),
@@ -218,16 +240,19 @@ async fn read_symbols(
             });
         }
     }
-    Ok(())
+    Ok(Some(read))
 }
 
+/// Reads the imports, unless there are more than `room`; says how many there are.
 async fn read_imports(
     tx: &mut PgConnection,
     of: &WorkOf,
     analyser: &str,
+    room: usize,
     files: &mut [SnapshotFile],
-) -> Result<(), StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let mut cursor = Cursor::new(files);
+    let mut read = 0;
     let mut rows = sqlx::query!(
         "SELECT path, raw, module, names, kind, line \
          FROM snapshot_files AS listed JOIN imports USING (file_version_id) \
@@ -238,6 +263,10 @@ async fn read_imports(
     )
     .fetch(tx);
     while let Some(row) = rows.try_next().await? {
+        read += 1;
+        if read > room {
+            return Ok(None);
+        }
         if let Some(file) = cursor.seek(&row.path) {
             file.imports.push(ImportRow {
                 raw: row.raw,
@@ -248,17 +277,17 @@ async fn read_imports(
             });
         }
     }
-    Ok(())
+    Ok(Some(read))
 }
 
-/// Reads the references, unless there are more than `room`; says whether it has.
+/// Reads the references, unless there are more than `room`; says how many there are.
 async fn read_refs(
     tx: &mut PgConnection,
     of: &WorkOf,
     analyser: &str,
     room: usize,
     files: &mut [SnapshotFile],
-) -> Result<bool, StoreError> {
+) -> Result<Option<usize>, StoreError> {
     let mut cursor = Cursor::new(files);
     let mut read = 0;
     let mut rows = sqlx::query!(
@@ -273,7 +302,7 @@ async fn read_refs(
     while let Some(row) = rows.try_next().await? {
         read += 1;
         if read > room {
-            return Ok(false);
+            return Ok(None);
         }
         if let Some(file) = cursor.seek(&row.path) {
             file.refs.push(RefRow {
@@ -286,7 +315,7 @@ async fn read_refs(
             });
         }
     }
-    Ok(true)
+    Ok(Some(read))
 }
 
 /// Stores the graph. The linking lock is held and the run was not linked, so no row of it is there.

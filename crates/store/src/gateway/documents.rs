@@ -145,7 +145,11 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn find_document(&self, workspace: WorkspaceId, id: DocumentId) -> Result<Option<DocumentRow>, StoreError> {
+    pub async fn find_document(
+        &self,
+        workspace: WorkspaceId,
+        id: DocumentId,
+    ) -> Result<Option<DocumentRow>, StoreError> {
         let row = sqlx::query_as!(
             Raw,
             r#"SELECT d.document_id, d.repository_id, d.run_id, encode(r.commit_oid, 'hex') AS "commit?", d.title,

@@ -36,6 +36,10 @@ impl Chunker {
     pub async fn reject_analysis(&self, at: Delivery<'_>, rejection: &Rejection) -> Result<Handled, Failure> {
         let failure = outputs::stage_failure(rejection);
         let fan_in = self.store.fail_analysis(&at.work_of(), &failure).await.map_err(store_failure)?;
+        if fan_in.failure.is_none() {
+            // It was linked before: only its outputs are missing.
+            return self.link_requested(at).await;
+        }
         Ok(Handled { outputs: outputs::failed(at.scope, &fan_in, &failure), progress: None })
     }
 }

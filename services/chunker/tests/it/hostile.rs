@@ -72,3 +72,24 @@ async fn content_of_any_bytes_is_analysed_or_skipped() {
     fixture.deliver_batch(&fixture.batch_of(0, files)).await.unwrap();
     assert_eq!(fixture.count("SELECT count(*) FROM file_versions").await, 6);
 }
+
+#[tokio::test]
+async fn a_manifest_with_nul_in_an_escape_and_a_package_of_any_length_are_stored() {
+    let long = "x".repeat(3_000);
+    let contents = [
+        ("package.json", r#"{"name": "a\u0000b", "dependencies": {"c\u0000": "1"}}"#.to_owned()),
+        ("Cargo.toml", "[package]\nname = \"a\\u0000b\"\n".to_owned()),
+        ("src/a.py", format!("import {long}\n\"\"\"\\x00\"\"\"\n")),
+        ("src/a.ts", format!("import a from '{long}';\n")),
+    ];
+    let fixture = Fixture::new(&[]).await;
+    let mut files = Vec::new();
+    for (path, content) in &contents {
+        let file = fixture.file(path, content.as_bytes());
+        fixture.list(path, &file, Some(0), None).await;
+        files.push(file);
+    }
+    fixture.deliver_batch(&fixture.batch_of(0, files)).await.unwrap();
+    fixture.deliver_link().await.unwrap();
+    assert_eq!(fixture.count("SELECT count(*) FROM file_versions WHERE manifest ->> 'name' = 'ab'").await, 2);
+}

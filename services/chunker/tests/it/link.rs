@@ -42,6 +42,9 @@ async fn linked_twice_the_same_rows_and_outputs() {
     assert_eq!(fixture.outcome(Kind::LinkRequested, "").await.unwrap().0, "done");
 }
 
+/// Source, destination, kind, tier, line and count of an edge.
+type EdgeColumns = (String, Option<i32>, String, Option<i32>, String, i16, i32, i32);
+
 #[tokio::test]
 async fn the_graph_is_what_linking_says() {
     let fixture = analysed_run().await;
@@ -61,7 +64,7 @@ async fn the_graph_is_what_linking_says() {
     let expected = caffeine_analysis::link(&caffeine_analysis::LinkInput { files: files.collect() });
     assert!(!expected.edges.is_empty() && !expected.modules.is_empty(), "the sample has a graph");
 
-    let edges: Vec<(String, Option<i32>, String, Option<i32>, String, i16, i32, i32)> = sqlx::query_as(
+    let edges: Vec<EdgeColumns> = sqlx::query_as(
         "SELECT src_path, src_symbol, dst_path, dst_symbol, kind, tier, line, count FROM edges ORDER BY ordinal",
     )
     .fetch_all(fixture.database.pool())
@@ -119,13 +122,42 @@ async fn a_run_that_cannot_be_linked_ends_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_snapshot_with_too_many_references_is_linked_without_them() {
+async fn a_rejection_after_the_link_repeats_its_outputs() {
+    let fixture = analysed_run().await;
+    let linked = fixture.deliver_link().await.unwrap();
+    assert_eq!(fixture.reject_link(&rejection()).await.unwrap(), linked);
+    assert_eq!(fixture.count("SELECT count(*) FROM chunk_runs WHERE failure_code IS NOT NULL").await, 0);
+    assert_eq!(fixture.outcome(Kind::LinkRequested, "").await.unwrap().0, "done");
+}
+
+/// Links with room for so many rows; says how many edges of files and of symbols there are, and how many modules.
+async fn check_room(max_link_rows: u32) -> (i64, i64, i64) {
     let fixture = analysed_run().await;
     let store = caffeine_store::Store::connect(fixture.database.url(), 2, "test").await.unwrap();
-    let config = caffeine_chunker::ChunkerConfig { threads: 1, max_link_rows: 0 };
+    let config = caffeine_chunker::ChunkerConfig { threads: 1, max_link_rows };
     let chunker = caffeine_chunker::Chunker::new(store, &config, caffeine_analysis::analyse);
     let fixture = Fixture { chunker, ..fixture };
-    let counts = analysed(&output(&fixture.deliver_link().await.unwrap()));
-    assert!(counts.modules > 0);
-    assert_eq!(fixture.count("SELECT count(*) FROM edges WHERE kind = 'call'").await, 0);
+    fixture.deliver_link().await.unwrap();
+    (
+        fixture.count("SELECT count(*) FROM edges WHERE kind = 'import'").await,
+        fixture.count("SELECT count(*) FROM edges WHERE kind <> 'import'").await,
+        fixture.count("SELECT count(*) FROM modules").await,
+    )
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_left_out_of_the_graph() {
+    let all = check_room(1_000).await;
+    assert!(all.0 > 0 && all.1 > 0 && all.2 > 0, "{all:?}");
+    let fixture = analysed_run().await;
+    let rows = async |statement| u32::try_from(fixture.count(statement).await).unwrap();
+    let imports = rows("SELECT count(*) FROM imports").await;
+    let symbols = rows("SELECT count(*) FROM symbols").await;
+    let refs = rows("SELECT count(*) FROM refs").await;
+    assert_eq!(check_room(imports + symbols + refs).await, all);
+    let without_refs = check_room(imports + symbols + refs - 1).await;
+    assert_eq!((without_refs.0 > 0, without_refs.1, without_refs.2), (true, 0, all.2));
+    let without_symbols = check_room(imports + symbols - 1).await;
+    assert_eq!((without_symbols.1, without_symbols.2), (0, all.2));
+    assert_eq!(check_room(0).await, (0, 0, all.2));
 }

@@ -87,8 +87,9 @@ impl Mirror {
     /// # Errors
     /// A sentence for a person, or [`CloneError::Damaged`] if the mirror should be discarded.
     pub fn fetch(&self, address: &Address, want: &Want, reach: &Reach, guard: &Guard) -> Result<Fetched, CloneError> {
-        let repository = self.open_for(self.max_object_bytes)?;
-        let fetch = Fetch { repository: &repository, address, want, reach, guard };
+        let fresh = !self.exists();
+        let repository = self.open()?;
+        let fetch = Fetch { repository: &repository, fresh, address, want, reach, guard };
         let fetched = fetch.want()?;
         if matches!((&fetched, want), (Fetched::Empty { .. }, Want::Head)) && fetch.has_branches()? {
             return Err(CloneError::refused(
@@ -103,6 +104,8 @@ impl Mirror {
 /// The parts of one fetch.
 struct Fetch<'a> {
     repository: &'a gix::Repository,
+    /// There was nothing in the mirror before.
+    fresh: bool,
     address: &'a Address,
     want: &'a Want,
     reach: &'a Reach,
@@ -230,7 +233,7 @@ impl Fetch<'_> {
                 ),
             );
         }
-        if lower.contains("object hashes") || lower.contains("object-format") {
+        if ["object hashes", "object-format", "hash sized 64"].iter().any(|words| lower.contains(words)) {
             return CloneError::refused(
                 "unsupported",
                 "The repository uses SHA-256 object ids, which are not supported",
@@ -249,7 +252,13 @@ impl Fetch<'_> {
             return self.commit_gone(*oid);
         }
         if matches!(self.address, Address::Local(_)) && lower.contains("is a valid git directory") {
-            return CloneError::refused("not_git", format!("There is no git repository at {}", self.address));
+            return CloneError::refused(
+                "not_git",
+                format!("There is no git repository at {}: check the path", self.address),
+            );
+        }
+        if !self.fresh && (error.is_not_found() || error.is_corrupted()) {
+            return CloneError::Damaged { problem: text };
         }
         let short: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
         CloneError::unreachable(format!("The repository could not be fetched from {}: {short}", self.address))

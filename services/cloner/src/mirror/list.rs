@@ -110,10 +110,10 @@ impl Mirror {
     /// Whether the mirror has the commit and its tree.
     #[must_use]
     pub fn has_commit(&self, commit: Oid) -> bool {
-        if !self.folder.join("HEAD").exists() {
+        if !self.exists() {
             return false;
         }
-        self.open_for(MAX_TREE_BYTES)
+        self.open()
             .and_then(|repository| resolve(&repository, commit).map(|found| repository.has_object(id(found.tree))))
             .unwrap_or(false)
     }
@@ -123,7 +123,7 @@ impl Mirror {
     /// # Errors
     /// [`CloneError::Damaged`] if the commit itself cannot be read; a refusal if the object is no commit.
     pub fn list(&self, object: Oid, limits: ListLimits) -> Result<Listing, CloneError> {
-        let repository = self.open_for(MAX_TREE_BYTES)?;
+        let repository = self.open()?;
         let found = resolve(&repository, object)?;
         let mut walk =
             Walk { repository: &repository, limits, entries: Vec::new(), pending: Vec::new(), truncated: false };

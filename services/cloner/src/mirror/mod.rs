@@ -66,6 +66,7 @@ impl Mirror {
         if mirror.packs() > MAX_PACKS {
             mirror.discard()?;
         }
+        mirror.tidy()?;
         Ok(mirror)
     }
 
@@ -80,21 +81,41 @@ impl Mirror {
         }
     }
 
+    fn exists(&self) -> bool {
+        self.folder.join("HEAD").exists()
+    }
+
+    /// Removes what a killed process left behind: nobody else is here, so every lock and every half pack is stale.
+    fn tidy(&self) -> Result<(), CloneError> {
+        for folder in ["", "refs/caffeine", "objects/pack"] {
+            let Ok(entries) = std::fs::read_dir(self.folder.join(folder)) else { continue };
+            for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
+                let is = |kind: &str| path.extension().is_some_and(|extension| extension == kind);
+                let half = folder == "objects/pack" && !(is("pack") || is("idx"));
+                if half || is("lock") {
+                    std::fs::remove_file(&path).map_err(|error| disk("tidy a mirror", &error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn packs(&self) -> usize {
         let Ok(entries) = std::fs::read_dir(self.folder.join("objects/pack")) else { return 0 };
         entries.flatten().filter(|entry| entry.path().extension().is_some_and(|kind| kind == "pack")).count()
     }
 
-    /// Opens the mirror, or makes an empty one. No object larger than `max_object_bytes` is ever held in memory.
-    fn open_for(&self, max_object_bytes: u64) -> Result<gix::Repository, CloneError> {
+    /// Opens the mirror, or makes an empty one. No object larger than `max_object_bytes` is ever held in memory: such
+    /// a pack is refused when it arrives, so nothing smaller can be built on one either.
+    fn open(&self) -> Result<gix::Repository, CloneError> {
         let options =
             gix::open::Options::isolated().with(gix::sec::Trust::Full).open_path_as_is(true).config_overrides([
-                format!("gitoxide.objects.allocLimit={max_object_bytes}"),
+                format!("gitoxide.objects.allocLimit={}", self.max_object_bytes),
                 "http.followRedirects=false".to_owned(),
                 "gc.auto=0".to_owned(),
                 "pack.threads=1".to_owned(),
             ]);
-        let opened = if self.folder.join("HEAD").exists() {
+        let opened = if self.exists() {
             gix::ThreadSafeRepository::open_opts(&self.folder, options)
         } else {
             self.discard()?;

@@ -24,9 +24,7 @@ impl Mirror {
     /// # Errors
     /// [`CloneError::Damaged`] if it cannot be opened.
     pub fn blobs(&self, max_bytes: u64) -> Result<Blobs, CloneError> {
-        // Twice, because a delta and its base are held at once; the header is checked below.
-        let limit = max_bytes.saturating_mul(2).max(16 * 1024 * 1024);
-        Ok(Blobs { repository: self.open_for(limit)?.into_sync(), max_bytes })
+        Ok(Blobs { repository: self.open()?.into_sync(), max_bytes })
     }
 }
 

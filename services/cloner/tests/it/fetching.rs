@@ -46,7 +46,8 @@ async fn an_empty_commit_has_no_files() {
     let mut git = GitFixture::empty();
     let commit = git.commit_raw_tree("Nothing", &[]);
     let served = git.serve().await;
-    let obtained = Desk::new([served.host()]).obtain(&served.url(), "").await.unwrap();
+    let desk = Desk::new([served.host()]);
+    let obtained = desk.obtain(&served.url(), "").await.unwrap();
     assert_eq!(obtained.listing.commit.to_string(), commit);
     assert!(obtained.listing.files.is_empty());
 }

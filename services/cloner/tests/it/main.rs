@@ -4,4 +4,5 @@ mod bad_input;
 mod fetching;
 mod mirrors;
 mod planning;
+mod service;
 mod support;

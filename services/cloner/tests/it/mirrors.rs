@@ -73,9 +73,7 @@ async fn a_damaged_mirror_is_made_anew() {
         |mirror| std::fs::write(mirror.join("config"), "[core\n").unwrap(),
     ];
     for (number, damage) in damages.into_iter().enumerate() {
-        let mirrors = std::fs::read_dir(desk.folder.path().join("mirrors")).unwrap();
-        let mirror = mirrors.flatten().map(|entry| entry.path()).find(|path| path.is_dir()).unwrap();
-        damage(&mirror);
+        damage(&desk.mirror());
         let again = desk.obtain(&served.url(), "").await.unwrap_or_else(|error| panic!("damage {number}: {error}"));
         assert_eq!(again.listing, first, "damage {number}");
         assert_eq!(contents(&again).len(), 2);
@@ -106,6 +104,44 @@ async fn a_cancelled_job_stops() {
     cancelled.cancel();
     let error = desk.fetcher().obtain(desk.workspace, &served.url(), "", &cancelled).await.unwrap_err();
     assert_eq!(error, CloneError::Stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_left_is_in_nobodys_way() {
+    let mut git = GitFixture::with_files([("a", "1")]);
+    let served = git.serve().await;
+    let desk = Desk::new([served.host()]);
+    desk.obtain(&served.url(), "").await.unwrap();
+    let mirror = desk.mirror();
+    let leftovers =
+        ["shallow.lock", "config.lock", "refs/caffeine/head.lock", "objects/pack/tmp_pack_x", "objects/pack/a.keep"];
+    for name in leftovers {
+        std::fs::write(mirror.join(name), "").unwrap();
+    }
+    let commit = git.commit("Change", [("a", Entry::file("2"))]);
+    let obtained = desk.obtain(&served.url(), "").await.unwrap();
+    assert_eq!(obtained.listing.commit.to_string(), commit);
+    for name in leftovers {
+        assert!(!mirror.join(name).exists(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_many_packs_is_made_anew() {
+    let git = GitFixture::with_files([("a", "1")]);
+    let served = git.serve().await;
+    let desk = Desk::new([served.host()]);
+    desk.obtain(&served.url(), "").await.unwrap();
+    let packs = desk.mirror().join("objects/pack");
+    for number in 0..21 {
+        std::fs::write(packs.join(format!("pack-{number:040}.pack")), "").unwrap();
+    }
+    desk.obtain(&served.url(), "").await.unwrap();
+    let left = std::fs::read_dir(packs)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|e| e == "pack"));
+    assert_eq!(left.count(), 1);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the tests share: a fetcher with a folder of its own, web servers that are no git servers, and a run.
 
+use std::path::PathBuf;
+
 use caffeine_cloner::mirror::Listed;
 use caffeine_cloner::{CloneError, Config, Fetcher, Obtained};
 use caffeine_model::{Oid, RepositoryId, RunId, WorkId, WorkspaceId};
@@ -48,6 +50,12 @@ impl Desk {
             }
             other => panic!("{url} should be refused as {expected}: {other:?}"),
         }
+    }
+
+    /// The folder of the only mirror.
+    pub fn mirror(&self) -> PathBuf {
+        let mirrors = std::fs::read_dir(self.folder.path().join("mirrors")).unwrap();
+        mirrors.flatten().map(|entry| entry.path()).find(|path| path.is_dir()).unwrap()
     }
 
     /// Removes everything that was fetched, as a lost disk does.
@@ -157,6 +165,16 @@ impl Records {
         for statement in [analyse, embed] {
             sqlx::query(statement).bind(run.as_uuid()).execute(self.database.pool()).await.unwrap();
         }
+    }
+
+    /// Every row of the cloner for a run, as text.
+    pub async fn dump(&self, run: RunId) -> Vec<String> {
+        let statement = "SELECT to_jsonb(s)::text FROM snapshots s WHERE run_id = $1
+             UNION ALL SELECT to_jsonb(f)::text FROM snapshot_files f WHERE run_id = $1
+             UNION ALL SELECT to_jsonb(r)::text FROM clone_runs r WHERE run_id = $1
+             UNION ALL SELECT (to_jsonb(i) - 'updated_at')::text FROM clone_inbox i WHERE run_id = $1
+             ORDER BY 1";
+        sqlx::query_scalar(statement).bind(run.as_uuid()).fetch_all(self.database.pool()).await.unwrap()
     }
 
     pub fn snapshot(&self, run: RunId, commit: Oid) -> NewSnapshot {

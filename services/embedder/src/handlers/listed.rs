@@ -31,6 +31,10 @@ impl Indexer {
     pub async fn reject_index(&self, at: Delivery<'_>, rejection: &Rejection) -> Result<Handled, Failure> {
         let failure = outputs::stage_failure(rejection);
         let state = self.store.fail_index(&at.work_of(), at.version(), &failure).await.map_err(store_failure)?;
+        if state.fan_in.failure.is_none() {
+            // It was indexed before: only its outputs are missing.
+            return Ok(Handled::of(at.scope, &state));
+        }
         Ok(Handled { outputs: outputs::failed(at.scope, &state.fan_in, &failure), progress: None })
     }
 }

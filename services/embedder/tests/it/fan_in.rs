@@ -114,6 +114,14 @@ async fn a_list_that_cannot_be_read_ends_the_index_with_a_reason() {
 }
 
 #[tokio::test]
+async fn a_rejection_after_the_index_repeats_its_outputs() {
+    let fixture = Fixture::new(&[]).await;
+    let indexed = fixture.deliver_listed(&fixture.listed(0)).await.unwrap();
+    assert_eq!(fixture.reject_listed(&rejection()).await.unwrap(), indexed);
+    assert_eq!(fixture.outcome(Kind::ChunksListed, "").await.unwrap().0, "done");
+}
+
+#[tokio::test]
 async fn one_and_many_handlers_write_the_same_rows() {
     let alone = Fixture::new(&BATCHES).await;
     for (number, files) in (0..).zip(BATCHES) {
