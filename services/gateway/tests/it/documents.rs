@@ -25,7 +25,7 @@ async fn with_document(fixture: &Fixture) -> Uuid {
              FROM run_documents d JOIN runs r USING (run_id);
              INSERT INTO pages (document_id, slug, workspace_id, position, parent, title, kind, state,
                  failure_reason, published_revision)
-             SELECT document_id, slug, workspace_id, position, parent, slug, 'module', state, reason, revision
+             SELECT document_id, slug, workspace_id, position, parent, slug, 'module', p.state, reason, revision
              FROM documents, (VALUES ('index', 0, NULL, 'published', NULL, 2), ('module-a', 1, 'index', 'failed',
                  'No words.', NULL::int)) AS p (slug, position, parent, state, reason, revision);
              INSERT INTO revisions (document_id, slug, number, workspace_id, markdown)

@@ -27,7 +27,7 @@ async fn errors_of_the_framework_too() {
             400,
             "malformed_request",
         ),
-        (request(Method::POST, repositories).json(&json!({ "url": 7 })), 400, "malformed_request"),
+        (request(Method::POST, repositories).json(&json!({ "url": [7] })), 400, "malformed_request"),
         (request(Method::POST, repositories).json(&json!({})), 400, "malformed_request"),
         (request(Method::POST, repositories).header("content-type", "text/plain").body("url"), 415, "media_type"),
         (request(Method::POST, repositories).json(&json!({ "url": "x".repeat(1024 * 1024) })), 413, "body_too_large"),
