@@ -31,10 +31,8 @@ pub(super) fn paragraph<'line>(lines: impl IntoIterator<Item = &'line str>) -> S
 
 /// The first paragraph of a `/* */` comment.
 pub(super) fn block(comment: &str) -> String {
-    let inner = comment
-        .trim_start_matches('/')
-        .trim_start_matches(['*', '!']);
-    let inner = inner.strip_suffix("*/").unwrap_or(inner);
+    let inner = comment.strip_suffix("*/").unwrap_or(comment);
+    let inner = inner.trim_start_matches('/').trim_start_matches(['*', '!']);
     paragraph(inner.lines().map(|line| {
         let line = line.trim();
         line.strip_prefix("*").unwrap_or(line)

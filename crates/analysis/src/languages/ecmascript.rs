@@ -415,7 +415,8 @@ fn file_doc(walk: &mut Walk<'_>, first: Node<'_>) {
     let text = walk.text_of(comment);
     let is_apart = walk.lead.len() > 1
         || first.start_position().row > comment.end_position().row + 1
-        || first.kind() == "import_statement";
+        || first.kind() == "import_statement"
+        || walk.text_of(first).contains("require(");
     if text.starts_with("/**") && is_apart {
         walk.declare_file(comment, comment, doc::block(text));
     }

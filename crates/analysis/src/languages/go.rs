@@ -133,7 +133,9 @@ fn package(walk: &mut Walk<'_>, node: Node<'_>) {
     let text = comment(walk, node);
     let run = doc::adjacent_run(walk.text, &walk.lead, node.start_position().row);
     if let (Some(first), Some(last)) = (run.first().copied(), run.last().copied()) {
-        walk.declare_file(first, last, text);
+        if !text.starts_with("Code generated") {
+            walk.declare_file(first, last, text);
+        }
     }
 }
 

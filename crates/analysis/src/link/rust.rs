@@ -1,7 +1,7 @@
 //! What paths mean in Rust: modules, `use`, globs, types and their `impl` blocks.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::index::{FileId, Index, fits};
 use super::rust_tree::RustTree;
@@ -40,6 +40,8 @@ pub(super) struct RustNames<'index, 'input> {
     types: HashMap<String, Vec<FileId>>,
     /// Per file: imports by the name they bind, as (import, name).
     bound: HashMap<FileId, HashMap<&'input str, Vec<(usize, usize)>>>,
+    /// Per file: modules that are other files.
+    files_of_modules: HashMap<FileId, HashSet<&'input str>>,
     /// Lookups in progress or done, by module and name.
     known: RefCell<HashMap<(FileId, Option<u32>, String), Option<Place>>>,
     lookups: Cell<u32>,
@@ -50,6 +52,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
         let mut impls: Impls = HashMap::new();
         let mut types: HashMap<String, Vec<FileId>> = HashMap::new();
         let mut bound = HashMap::new();
+        let mut files_of_modules = HashMap::new();
         for (id, file) in index.of_language(&[Language::Rust]) {
             for (ordinal, symbol) in (0..).zip(&file.symbols) {
                 if symbol.kind == SymbolKind::Impl {
@@ -73,6 +76,11 @@ impl<'index, 'input> RustNames<'index, 'input> {
                 }
             }
             bound.insert(id, names);
+            let declared = file
+                .imports
+                .iter()
+                .filter(|import| import.kind == ImportKind::Mod);
+            files_of_modules.insert(id, declared.map(|import| import.module.as_str()).collect());
         }
         let tree = RustTree::new(index);
         Self {
@@ -81,6 +89,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
             impls,
             types,
             bound,
+            files_of_modules,
             known: RefCell::default(),
             lookups: Cell::new(0),
         }
@@ -418,11 +427,9 @@ impl<'index, 'input> RustNames<'index, 'input> {
             .find(is_module)?;
         let symbol = self.index.symbol(file, ordinal)?;
         let has_body = !self
-            .index
-            .file(file)?
-            .imports
-            .iter()
-            .any(|import| import.kind == ImportKind::Mod && import.module == symbol.qualified);
+            .files_of_modules
+            .get(&file)?
+            .contains(symbol.qualified.as_str());
         if has_body {
             return Some(Place::Module(file, Some(ordinal)));
         }
