@@ -72,8 +72,8 @@ fn indents_too_deep(text: &str) -> bool {
                 [b'\\', b'\r', b'\n', rest @ ..] | [b'\\', b'\n', rest @ ..] => rest,
                 _ => break,
             };
-            // A line of nothing but continuations is counted from its start only.
-            if rest.len() + 100_000 < bytes.len().saturating_sub(start) {
+            // Nobody indents like that, and looking at it from each of its lines would take long.
+            if rest.len() + 4_000 < bytes.len().saturating_sub(start) {
                 return true;
             }
         }

@@ -57,7 +57,7 @@ impl Speaker for EcmaScript {
             }
             "class_declaration" | "abstract_class_declaration" => self.class(walk, node, None),
             "class" if is_default_export(node) => {
-                self.class(walk, node, Some("default".to_owned()))
+                self.class(walk, node, Some("default".to_owned()));
             }
             "interface_declaration" => self.interface(walk, node),
             "type_alias_declaration" => self.type_alias(walk, node),
@@ -71,16 +71,16 @@ impl Speaker for EcmaScript {
             }
             "enum_body" => enum_members(walk, node),
             "method_definition" | "method_signature" | "abstract_method_signature" => {
-                method(walk, node)
+                method(walk, node);
             }
             "public_field_definition" | "field_definition" | "property_signature" => {
-                member(walk, node)
+                member(walk, node);
             }
             "lexical_declaration" | "variable_declaration" => walk.pass_lead = true,
             "variable_declarator" => self.variable(walk, node),
             "assignment_expression" => self.assignment(walk, node),
             "arrow_function" | "function_expression" | "generator_function" | "function" => {
-                self.anonymous_function(walk, node)
+                self.anonymous_function(walk, node);
             }
             "required_parameter" | "optional_parameter" => bind_field(walk, node, "pattern"),
             "formal_parameters" => {
@@ -616,7 +616,7 @@ fn bind<'tree>(walk: &mut Walk<'tree>, pattern: Node<'tree>) {
     inside(pattern, |node| {
         match node.kind() {
             "identifier" | "shorthand_property_identifier_pattern" => {
-                names.push(walk.text_of(node))
+                names.push(walk.text_of(node));
             }
             "member_expression"
             | "subscript_expression"

@@ -141,7 +141,7 @@ pub(super) fn require_declaration(
             for part in named_children(target) {
                 match part.kind() {
                     "shorthand_property_identifier_pattern" => {
-                        names.push(named(walk.name_of(part), None))
+                        names.push(named(walk.name_of(part), None));
                     }
                     "pair_pattern" => {
                         let (Some(key), Some(value)) = (field(part, "key"), field(part, "value"))

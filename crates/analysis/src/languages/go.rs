@@ -54,7 +54,7 @@ impl Speaker for Go {
             "func_literal" => walk.open_function(),
             // A declaration with one member has its comment above the keyword.
             "type_declaration" | "const_declaration" | "var_declaration" | "var_spec_list" => {
-                walk.pass_lead = true
+                walk.pass_lead = true;
             }
             "type_spec" | "type_alias" => type_spec(walk, node),
             "const_spec" => values(walk, node, SymbolKind::Constant),
@@ -68,10 +68,10 @@ impl Speaker for Go {
                 }
             }
             "parameter_declaration" | "variadic_parameter_declaration" => {
-                bind_names(walk, node, "name")
+                bind_names(walk, node, "name");
             }
             "short_var_declaration" | "range_clause" | "receive_statement" => {
-                bind(walk, field(node, "left"))
+                bind(walk, field(node, "left"));
             }
             "type_switch_statement" => bind(walk, field(node, "alias")),
             "call_expression" => call(walk, node),
@@ -82,10 +82,8 @@ impl Speaker for Go {
                 }
                 return Step::Skip;
             }
-            "type_identifier" => {
-                if !BUILTIN_TYPES.contains(&walk.text_of(node)) {
-                    walk.mention(node, RefKind::Type, None);
-                }
+            "type_identifier" if !BUILTIN_TYPES.contains(&walk.text_of(node)) => {
+                walk.mention(node, RefKind::Type, None);
             }
             _ => {}
         }
@@ -132,10 +130,10 @@ fn package(walk: &mut Walk<'_>, node: Node<'_>) {
     walk.import(node, &name, Vec::new(), ImportKind::Package);
     let text = comment(walk, node);
     let run = doc::adjacent_run(walk.text, &walk.lead, node.start_position().row);
-    if let (Some(first), Some(last)) = (run.first().copied(), run.last().copied()) {
-        if !text.starts_with("Code generated") {
-            walk.declare_file(first, last, text);
-        }
+    if let (Some(first), Some(last)) = (run.first().copied(), run.last().copied())
+        && !text.starts_with("Code generated")
+    {
+        walk.declare_file(first, last, text);
     }
 }
 
@@ -395,7 +393,7 @@ fn embedded_interface(walk: &mut Walk<'_>, node: Node<'_>) {
 fn mention_type(walk: &mut Walk<'_>, node: Node<'_>, kind: RefKind) {
     match node.kind() {
         "type_identifier" if !BUILTIN_TYPES.contains(&walk.text_of(node)) => {
-            walk.mention(node, kind, None)
+            walk.mention(node, kind, None);
         }
         "qualified_type" => {
             if let (Some(package), Some(name)) = (field(node, "package"), field(node, "name")) {
@@ -418,7 +416,7 @@ fn call(walk: &mut Walk<'_>, node: Node<'_>) {
     };
     match function.kind() {
         "identifier" if !BUILTIN_FUNCTIONS.contains(&walk.text_of(function)) => {
-            walk.mention(function, RefKind::Call, None)
+            walk.mention(function, RefKind::Call, None);
         }
         "selector_expression" => {
             let (Some(operand), Some(name)) =

@@ -31,18 +31,18 @@ impl Speaker for Java {
             "class_declaration" => type_declaration(walk, node, SymbolKind::Class, "class"),
             "record_declaration" => type_declaration(walk, node, SymbolKind::Class, "record"),
             "interface_declaration" => {
-                type_declaration(walk, node, SymbolKind::Interface, "interface")
+                type_declaration(walk, node, SymbolKind::Interface, "interface");
             }
             "enum_declaration" => type_declaration(walk, node, SymbolKind::Enum, "enum"),
             "annotation_type_declaration" => {
-                type_declaration(walk, node, SymbolKind::Annotation, "@interface")
+                type_declaration(walk, node, SymbolKind::Annotation, "@interface");
             }
             "enum_constant" => enum_constant(walk, node),
             "method_declaration" | "annotation_type_element_declaration" => {
-                callable(walk, node, SymbolKind::Method)
+                callable(walk, node, SymbolKind::Method);
             }
             "constructor_declaration" | "compact_constructor_declaration" => {
-                callable(walk, node, SymbolKind::Constructor)
+                callable(walk, node, SymbolKind::Constructor);
             }
             "lambda_expression" => {
                 walk.open_function();

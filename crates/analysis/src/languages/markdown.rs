@@ -60,7 +60,7 @@ pub(super) fn outline(text: &str) -> Outline {
                 in_intro &= !matches!(end, TagEnd::Paragraph);
             }
             Event::Text(words) | Event::Code(words) => {
-                append(&mut headings, in_heading, in_intro, &words)
+                append(&mut headings, in_heading, in_intro, &words);
             }
             Event::SoftBreak | Event::HardBreak => append(&mut headings, in_heading, in_intro, " "),
             _ => {}

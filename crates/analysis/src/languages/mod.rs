@@ -63,8 +63,8 @@ pub(crate) fn outline(path: &str, language: Language, text: &str, tree: Option<&
         (Language::JavaScript | Language::TypeScript | Language::Tsx, Some(tree)) => {
             walk::run(path, text, tree, &mut ecmascript::EcmaScript::default())
         }
-        (Language::Go, Some(tree)) => walk::run(path, text, tree, &mut go::Go::default()),
-        (Language::Java, Some(tree)) => walk::run(path, text, tree, &mut java::Java::default()),
+        (Language::Go, Some(tree)) => walk::run(path, text, tree, &mut go::Go),
+        (Language::Java, Some(tree)) => walk::run(path, text, tree, &mut java::Java),
         (_, Some(tree)) => walk::run(path, text, tree, &mut config::Config),
     }
 }

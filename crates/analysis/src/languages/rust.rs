@@ -80,7 +80,7 @@ impl Speaker for Rust {
             "enum_variant" => leaf(walk, node, SymbolKind::EnumMember, Some(Visibility::Public)),
             // The fields of a variant stand in the variant's signature.
             "field_declaration" if !walk.is_in(SymbolKind::Enum) => {
-                leaf(walk, node, SymbolKind::Field, None)
+                leaf(walk, node, SymbolKind::Field, None);
             }
             "const_item" => value(walk, node, SymbolKind::Constant),
             "static_item" => value(walk, node, SymbolKind::Variable),
@@ -110,10 +110,8 @@ impl Speaker for Rust {
             "call_expression" => call(walk, node),
             "macro_invocation" => macro_invocation(walk, node),
             "token_tree" => token_tree(walk, node),
-            "type_identifier" => {
-                if walk.text_of(node) != "Self" {
-                    walk.mention(node, RefKind::Type, None);
-                }
+            "type_identifier" if walk.text_of(node) != "Self" => {
+                walk.mention(node, RefKind::Type, None);
             }
             "scoped_type_identifier" => {
                 mention_path(walk, node, RefKind::Type);

@@ -30,12 +30,15 @@ pub(super) enum Module {
     Unknown,
 }
 
+/// Ordinals of a file's symbols by parent and name.
+type Names<'input> = HashMap<(Option<u32>, &'input str), Vec<u32>>;
+
 /// The files of a snapshot, in order of path.
 pub(super) struct Index<'input> {
     pub(super) files: Vec<&'input LinkFile>,
     by_path: HashMap<&'input str, FileId>,
     /// Per file: ordinals by parent and name.
-    names: Vec<HashMap<(Option<u32>, &'input str), Vec<u32>>>,
+    names: Vec<Names<'input>>,
     /// Per file: positions of the mentions that name the bases of a symbol.
     bases: Vec<HashMap<u32, Vec<usize>>>,
     /// Files by directory.
@@ -54,7 +57,7 @@ impl<'input> Index<'input> {
         for (id, file) in files.iter().enumerate() {
             by_path.insert(file.path.as_str(), id);
             folders.entry(folder(&file.path)).or_default().push(id);
-            let mut in_file: HashMap<(Option<u32>, &str), Vec<u32>> = HashMap::new();
+            let mut in_file: Names<'_> = HashMap::new();
             for (ordinal, symbol) in file.symbols.iter().enumerate() {
                 // The file's own module symbol cannot be named from inside.
                 let is_file = symbol.kind == SymbolKind::Module && symbol.signature.is_empty();

@@ -29,6 +29,12 @@ pub(super) enum Used {
     Unknown,
 }
 
+/// Imports by the name they bind, as (import, name).
+type Bound<'input> = HashMap<&'input str, Vec<(usize, usize)>>;
+
+/// A name in a module of a file.
+type Lookup = (FileId, Option<u32>, String);
+
 type Impls = HashMap<String, Vec<(FileId, u32)>>;
 
 pub(super) struct RustNames<'index, 'input> {
@@ -38,12 +44,11 @@ pub(super) struct RustNames<'index, 'input> {
     impls: Impls,
     /// Types by name: files that declare one.
     types: HashMap<String, Vec<FileId>>,
-    /// Per file: imports by the name they bind, as (import, name).
-    bound: HashMap<FileId, HashMap<&'input str, Vec<(usize, usize)>>>,
+    bound: HashMap<FileId, Bound<'input>>,
     /// Per file: modules that are other files.
     files_of_modules: HashMap<FileId, HashSet<&'input str>>,
     /// Lookups in progress or done, by module and name.
-    known: RefCell<HashMap<(FileId, Option<u32>, String), Option<Place>>>,
+    known: RefCell<HashMap<Lookup, Option<Place>>>,
     lookups: Cell<u32>,
 }
 
@@ -64,7 +69,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
                     types.entry(symbol.name.clone()).or_default().push(id);
                 }
             }
-            let mut names: HashMap<&str, Vec<(usize, usize)>> = HashMap::new();
+            let mut names: Bound<'_> = HashMap::new();
             for (at, import) in file
                 .imports
                 .iter()

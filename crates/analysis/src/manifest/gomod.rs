@@ -17,10 +17,10 @@ pub(super) fn parse(text: &str) -> Option<Manifest> {
             (Some(")"), _) => in_require = false,
             // What is only needed by others is not a direct dependency.
             (Some("require"), Some(path)) if !line.contains("// indirect") => {
-                manifest.dependencies.push(path.to_owned())
+                manifest.dependencies.push(path.to_owned());
             }
             (Some(path), Some(_)) if in_require && !line.contains("// indirect") => {
-                manifest.dependencies.push(path.to_owned())
+                manifest.dependencies.push(path.to_owned());
             }
             _ => {}
         }

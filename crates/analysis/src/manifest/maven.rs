@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str) -> Option<Manifest> {
             }
             ["project", "version"] => manifest.version = Some(value.to_owned()),
             ["project", "description"] => {
-                manifest.description = Some(crate::text::one_line(value, 1_000))
+                manifest.description = Some(crate::text::one_line(value, 1_000));
             }
             ["project", "licenses", "license", "name"] => manifest.licence = Some(value.to_owned()),
             ["project", "dependencies", "dependency", "groupId"] => dependency.0 = Some(value),
