@@ -140,7 +140,8 @@ impl Drop for Stack {
             return;
         }
         for name in SERVICES {
-            let log = std::fs::read_to_string(self.folder.path().join(format!("caffeine-{name}.log"))).unwrap_or_default();
+            let log =
+                std::fs::read_to_string(self.folder.path().join(format!("caffeine-{name}.log"))).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             eprintln!("--- {name}: the last lines of {}", lines.len());
             for line in lines.iter().skip(lines.len().saturating_sub(LOG_LINES)) {
