@@ -84,7 +84,7 @@ impl Stack {
                         ("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string()),
                     ]),
                     "cloner" => variables.extend([
-                        ("CAFFEINE_CLONER_DATA_DIR", folder.path().join("mirrors").display().to_string()),
+                        ("CAFFEINE_CLONER_DATA_DIR", folder.path().join("cloner").display().to_string()),
                         ("CAFFEINE_CLONER_ALLOW_HOSTS", hosts(&options.allow_hosts)),
                     ]),
                     _ => {}
