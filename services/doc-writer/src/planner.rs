@@ -6,7 +6,7 @@ use caffeine_kit::store_failure;
 use caffeine_model::{DocumentId, DocumentState, WorkId};
 use caffeine_sendgate::SendGate;
 use caffeine_store::Store;
-use caffeine_store::doc_writer::{Half, NewDocument, Readiness, RunReadiness, Work};
+use caffeine_store::doc_writer::{Half, NewDocument, Outcome, Readiness, RunReadiness, Work};
 
 use crate::facts::load_facts;
 use crate::outputs::{self, Clock};
@@ -63,7 +63,8 @@ impl Planner {
         let failure =
             message.failure.map(|failure| if failure.reason.is_empty() { failure.code } else { failure.reason });
         let work = work_of(scope, work);
-        let readiness = self.store.half_ready(work, half, failure.as_deref()).await.map_err(store_failure)?;
+        let readiness =
+            self.store.half_ready(work, half, failure.as_deref(), Outcome::Done).await.map_err(store_failure)?;
         self.go_on(scope, work, readiness).await
     }
 
@@ -105,8 +106,12 @@ impl Planner {
         rejection: &Rejection,
     ) -> Result<Vec<Outgoing>, Failure> {
         let work = work_of(scope, work);
-        let readiness =
-            self.store.half_ready(work, Half::Analysed, Some(&rejection.reason)).await.map_err(store_failure)?;
+        let detail = format!("{}: {}", rejection.code, rejection.reason);
+        let readiness = self
+            .store
+            .half_ready(work, Half::Analysed, Some(&rejection.reason), Outcome::Rejected(&detail))
+            .await
+            .map_err(store_failure)?;
         self.go_on(scope, work, readiness).await
     }
 

@@ -110,6 +110,8 @@ async fn rejected_messages_end_their_documents() {
     let ready = v1::DocumentReady { phase: INDEXED.into(), ..v1::DocumentReady::default() };
     let outputs = fixture.planner.reject_ready(&fixture.scope, fixture.work(&ready), &rejection).await.unwrap();
     assert_eq!(outputs.len(), 2, "both documents have failed");
+    let rejected = fixture.text("SELECT outcome FROM document_inbox WHERE detail LIKE 'undecodable: %'");
+    assert_eq!(rejected.await, "rejected, rejected");
     assert_eq!(fixture.text("SELECT state FROM documents").await, "failed, failed");
 }
 
