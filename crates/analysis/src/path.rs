@@ -118,9 +118,19 @@ mod tests {
 
     #[test]
     fn paths_that_stay_inside_are_kept_as_they_are() {
-        for path in ["a", "src/lib.rs", ".github/workflows/ci.yml", "a b/ü.txt", "..a/b..", ".gitignore", "a/.gitkeep"]
-        {
-            assert_eq!(RepoPath::parse(path.as_bytes()).map(String::from), Ok(path.to_owned()));
+        for path in [
+            "a",
+            "src/lib.rs",
+            ".github/workflows/ci.yml",
+            "a b/ü.txt",
+            "..a/b..",
+            ".gitignore",
+            "a/.gitkeep",
+        ] {
+            assert_eq!(
+                RepoPath::parse(path.as_bytes()).map(String::from),
+                Ok(path.to_owned())
+            );
         }
     }
 
@@ -144,7 +154,12 @@ mod tests {
             (&long, PathError::TooLong),
         ];
         for (bytes, reason) in cases {
-            assert_eq!(RepoPath::parse(bytes), Err(reason), "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(
+                RepoPath::parse(bytes),
+                Err(reason),
+                "{}",
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
 }

@@ -70,7 +70,7 @@ impl Embedded {
         default("CAFFEINE_LOG", options.log.to_owned());
         default("CAFFEINE_GATEWAY_LISTEN", listen.to_string());
         default("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string());
-        default("CAFFEINE_CLONER_DATA_DIR", data.join("mirrors").display().to_string());
+        default("CAFFEINE_CLONER_DATA_DIR", data.join("cloner").display().to_string());
         if !args.allow_hosts.is_empty() {
             default("CAFFEINE_CLONER_ALLOW_HOSTS", toml_list(&args.allow_hosts));
         }

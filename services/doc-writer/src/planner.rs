@@ -60,9 +60,8 @@ impl Planner {
     ) -> Result<Vec<Outgoing>, Failure> {
         outputs::check_versions(scope)?;
         let half = half(message.phase()).ok_or_else(|| Failure::reject("bad_request", "The phase is unknown."))?;
-        let failure = message.failure.map(|failure| {
-            if failure.reason.is_empty() { failure.code } else { failure.reason }
-        });
+        let failure =
+            message.failure.map(|failure| if failure.reason.is_empty() { failure.code } else { failure.reason });
         let work = work_of(scope, work);
         let readiness = self.store.half_ready(work, half, failure.as_deref()).await.map_err(store_failure)?;
         self.go_on(scope, work, readiness).await
@@ -209,8 +208,7 @@ fn new_document(scope: &Scope, message: &v1::DocumentRequested) -> Result<NewDoc
         }),
         Some(v1::document_requested::Writer::Structural(_)) | None => None,
     };
-    let template =
-        template.map(|template| serde_json::to_value(template)).transpose().map_err(|error| error.to_string())?;
+    let template = template.map(serde_json::to_value).transpose().map_err(|error| error.to_string())?;
     Ok(NewDocument {
         document: DocumentId::from_uuid(document),
         repository: scope.repository,

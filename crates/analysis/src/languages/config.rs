@@ -1,4 +1,4 @@
-//! JSON, YAML and TOML: no symbols, but key paths for the places of chunks.
+//! JSON and TOML: no symbols, but key paths for the places of chunks.
 
 use tree_sitter::Node;
 
@@ -17,9 +17,7 @@ impl Speaker for Config {
 
     fn enter<'tree>(&mut self, walk: &mut Walk<'tree>, node: Node<'tree>) -> Step {
         let key = match node.kind() {
-            "pair" | "block_mapping_pair" | "flow_pair" => {
-                field(node, "key").or_else(|| named_children(node).into_iter().next())
-            }
+            "pair" => field(node, "key").or_else(|| named_children(node).into_iter().next()),
             "table" | "table_array_element" => named_children(node).into_iter().next(),
             _ => return Step::Descend,
         };

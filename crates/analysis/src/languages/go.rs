@@ -35,8 +35,8 @@ const BUILTIN_TYPES: &[&str] = &[
 ];
 
 const BUILTIN_FUNCTIONS: &[&str] = &[
-    "append", "cap", "clear", "close", "complex", "copy", "delete", "imag", "len", "make", "max", "min", "new",
-    "panic", "print", "println", "real", "recover",
+    "append", "cap", "clear", "close", "complex", "copy", "delete", "imag", "len", "make", "max",
+    "min", "new", "panic", "print", "println", "real", "recover",
 ];
 
 #[derive(Default)]
@@ -53,7 +53,9 @@ impl Speaker for Go {
             "method_declaration" => method(walk, node),
             "func_literal" => walk.open_function(),
             // A declaration with one member has its comment above the keyword.
-            "type_declaration" | "const_declaration" | "var_declaration" | "var_spec_list" => walk.pass_lead = true,
+            "type_declaration" | "const_declaration" | "var_declaration" | "var_spec_list" => {
+                walk.pass_lead = true;
+            }
             "type_spec" | "type_alias" => type_spec(walk, node),
             "const_spec" => values(walk, node, SymbolKind::Constant),
             "var_spec" => values(walk, node, SymbolKind::Variable),
@@ -65,8 +67,12 @@ impl Speaker for Go {
                     walk.type_parameter(name);
                 }
             }
-            "parameter_declaration" | "variadic_parameter_declaration" => bind_names(walk, node, "name"),
-            "short_var_declaration" | "range_clause" | "receive_statement" => bind(walk, field(node, "left")),
+            "parameter_declaration" | "variadic_parameter_declaration" => {
+                bind_names(walk, node, "name");
+            }
+            "short_var_declaration" | "range_clause" | "receive_statement" => {
+                bind(walk, field(node, "left"));
+            }
             "type_switch_statement" => bind(walk, field(node, "alias")),
             "call_expression" => call(walk, node),
             "qualified_type" => {
@@ -76,10 +82,8 @@ impl Speaker for Go {
                 }
                 return Step::Skip;
             }
-            "type_identifier" => {
-                if !BUILTIN_TYPES.contains(&walk.text_of(node)) {
-                    walk.mention(node, RefKind::Type, None);
-                }
+            "type_identifier" if !BUILTIN_TYPES.contains(&walk.text_of(node)) => {
+                walk.mention(node, RefKind::Type, None);
             }
             _ => {}
         }
@@ -97,14 +101,21 @@ impl Speaker for Go {
             .collect();
         for symbol in &mut walk.out.symbols {
             if symbol.kind == SymbolKind::Method && symbol.parent.is_none() {
-                symbol.parent = symbol.qualified.split_once('.').and_then(|(of, _)| types.get(of).copied());
+                symbol.parent = symbol
+                    .qualified
+                    .split_once('.')
+                    .and_then(|(of, _)| types.get(of).copied());
             }
         }
     }
 }
 
 fn by_name(name: &str) -> (Visibility, bool) {
-    if name.starts_with(char::is_uppercase) { (Visibility::Public, true) } else { (Visibility::Internal, false) }
+    if name.starts_with(char::is_uppercase) {
+        (Visibility::Public, true)
+    } else {
+        (Visibility::Internal, false)
+    }
 }
 
 fn comment(walk: &Walk<'_>, node: Node<'_>) -> String {
@@ -119,7 +130,9 @@ fn package(walk: &mut Walk<'_>, node: Node<'_>) {
     walk.import(node, &name, Vec::new(), ImportKind::Package);
     let text = comment(walk, node);
     let run = doc::adjacent_run(walk.text, &walk.lead, node.start_position().row);
-    if let (Some(first), Some(last)) = (run.first().copied(), run.last().copied()) {
+    if let (Some(first), Some(last)) = (run.first().copied(), run.last().copied())
+        && !text.starts_with("Code generated")
+    {
         walk.declare_file(first, last, text);
     }
 }
@@ -132,10 +145,20 @@ fn import(walk: &mut Walk<'_>, node: Node<'_>) {
     let (names, kind) = match field(node, "name").map(|name| walk.text_of(name)) {
         None => (Vec::new(), ImportKind::Import),
         Some("_") => (Vec::new(), ImportKind::SideEffect),
-        Some(".") => (vec![ImportedName { name: "*".to_owned(), alias: None }], ImportKind::Import),
-        Some(alias) => {
-            (vec![ImportedName { name: "self".to_owned(), alias: Some(alias.to_owned()) }], ImportKind::Import)
-        }
+        Some(".") => (
+            vec![ImportedName {
+                name: "*".to_owned(),
+                alias: None,
+            }],
+            ImportKind::Import,
+        ),
+        Some(alias) => (
+            vec![ImportedName {
+                name: "self".to_owned(),
+                alias: Some(alias.to_owned()),
+            }],
+            ImportKind::Import,
+        ),
     };
     walk.import(node, &path, names, kind);
 }
@@ -153,7 +176,19 @@ fn function<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let doc = comment(walk, node);
     let signature = (node.start_byte(), head_end(node));
     let kind = SymbolKind::Function;
-    if walk.open(Declared { node, kind, name, word: "func", visibility, exported, signature, doc }).is_none() {
+    if walk
+        .open(Declared {
+            node,
+            kind,
+            name,
+            word: "func",
+            visibility,
+            exported,
+            signature,
+            doc,
+        })
+        .is_none()
+    {
         walk.open_function();
     }
     walk.mark_function();
@@ -180,7 +215,16 @@ fn method<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let reachable = exported && of.is_some_and(|of| by_name(of).1);
     let qualified = of.map(|of| format!("{of}.{name}"));
     let kind = SymbolKind::Method;
-    let declared = Declared { node, kind, name, word: "func", visibility, exported: reachable, signature, doc };
+    let declared = Declared {
+        node,
+        kind,
+        name,
+        word: "func",
+        visibility,
+        exported: reachable,
+        signature,
+        doc,
+    };
     if walk.open(declared).is_some() {
         if let (Some(qualified), Some(symbol)) = (qualified, walk.out.symbols.last_mut()) {
             symbol.qualified.clone_from(&qualified);
@@ -221,7 +265,19 @@ fn type_spec<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let (visibility, exported) = by_name(&name);
     let doc = comment(walk, node);
     let signature = (node.start_byte(), end);
-    if walk.open(Declared { node, kind, name, word: "type", visibility, exported, signature, doc }).is_some() {
+    if walk
+        .open(Declared {
+            node,
+            kind,
+            name,
+            word: "type",
+            visibility,
+            exported,
+            signature,
+            doc,
+        })
+        .is_some()
+    {
         walk.prefix_signature(node, "type");
     }
 }
@@ -234,21 +290,40 @@ fn values<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind) {
     let doc = comment(walk, node);
     let end = match field(node, "value") {
         Some(value) if node.end_byte() - node.start_byte() > 160 => {
-            let before = walk.text.get(node.start_byte()..value.start_byte()).unwrap_or_default();
+            let before = walk
+                .text
+                .get(node.start_byte()..value.start_byte())
+                .unwrap_or_default();
             node.start_byte() + before.trim_end_matches(['=', ' ', '\t', '\n', '\r']).len()
         }
         _ => node.end_byte(),
     };
-    for name in children_of_field(node, "name").into_iter().filter(|name| name.kind() == "identifier") {
+    for name in children_of_field(node, "name")
+        .into_iter()
+        .filter(|name| name.kind() == "identifier")
+    {
         let name = walk.name_of(name);
         if name == "_" {
             continue;
         }
         let (visibility, exported) = by_name(&name);
         let signature = (node.start_byte(), end);
-        let keyword = if kind == SymbolKind::Constant { "const" } else { "var" };
+        let keyword = if kind == SymbolKind::Constant {
+            "const"
+        } else {
+            "var"
+        };
         if walk
-            .declare(Declared { node, kind, name, word: "", visibility, exported, signature, doc: doc.clone() })
+            .declare(Declared {
+                node,
+                kind,
+                name,
+                word: "",
+                visibility,
+                exported,
+                signature,
+                doc: doc.clone(),
+            })
             .is_some()
         {
             walk.prefix_signature(node, keyword);
@@ -274,7 +349,16 @@ fn struct_field<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
         let (visibility, exported) = by_name(&name);
         let kind = SymbolKind::Field;
         let signature = (node.start_byte(), end);
-        walk.declare(Declared { node, kind, name, word: "", visibility, exported, signature, doc: doc.clone() });
+        walk.declare(Declared {
+            node,
+            kind,
+            name,
+            word: "",
+            visibility,
+            exported,
+            signature,
+            doc: doc.clone(),
+        });
     }
 }
 
@@ -287,7 +371,16 @@ fn method_elem<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let doc = comment(walk, node);
     let signature = (node.start_byte(), node.end_byte());
     let kind = SymbolKind::Method;
-    walk.declare(Declared { node, kind, name, word: "", visibility, exported, signature, doc });
+    walk.declare(Declared {
+        node,
+        kind,
+        name,
+        word: "",
+        visibility,
+        exported,
+        signature,
+        doc,
+    });
 }
 
 fn embedded_interface(walk: &mut Walk<'_>, node: Node<'_>) {
@@ -299,7 +392,9 @@ fn embedded_interface(walk: &mut Walk<'_>, node: Node<'_>) {
 
 fn mention_type(walk: &mut Walk<'_>, node: Node<'_>, kind: RefKind) {
     match node.kind() {
-        "type_identifier" if !BUILTIN_TYPES.contains(&walk.text_of(node)) => walk.mention(node, kind, None),
+        "type_identifier" if !BUILTIN_TYPES.contains(&walk.text_of(node)) => {
+            walk.mention(node, kind, None);
+        }
         "qualified_type" => {
             if let (Some(package), Some(name)) = (field(node, "package"), field(node, "name")) {
                 let package = walk.name_of(package);
@@ -321,10 +416,12 @@ fn call(walk: &mut Walk<'_>, node: Node<'_>) {
     };
     match function.kind() {
         "identifier" if !BUILTIN_FUNCTIONS.contains(&walk.text_of(function)) => {
-            walk.mention(function, RefKind::Call, None)
+            walk.mention(function, RefKind::Call, None);
         }
         "selector_expression" => {
-            let (Some(operand), Some(name)) = (field(function, "operand"), field(function, "field")) else {
+            let (Some(operand), Some(name)) =
+                (field(function, "operand"), field(function, "field"))
+            else {
                 return;
             };
             if let Some(receiver) = chain(walk.text, operand) {

@@ -16,7 +16,9 @@ impl Speaker for Java {
     fn enter<'tree>(&mut self, walk: &mut Walk<'tree>, node: Node<'tree>) -> Step {
         match node.kind() {
             "package_declaration" => {
-                let name = named_children(node).into_iter().find(|child| child.kind().ends_with("identifier"));
+                let name = named_children(node)
+                    .into_iter()
+                    .find(|child| child.kind().ends_with("identifier"));
                 if let Some(name) = name.and_then(|name| chain(walk.text, name)) {
                     walk.import(node, &name, Vec::new(), ImportKind::Package);
                 }
@@ -28,13 +30,19 @@ impl Speaker for Java {
             }
             "class_declaration" => type_declaration(walk, node, SymbolKind::Class, "class"),
             "record_declaration" => type_declaration(walk, node, SymbolKind::Class, "record"),
-            "interface_declaration" => type_declaration(walk, node, SymbolKind::Interface, "interface"),
+            "interface_declaration" => {
+                type_declaration(walk, node, SymbolKind::Interface, "interface");
+            }
             "enum_declaration" => type_declaration(walk, node, SymbolKind::Enum, "enum"),
-            "annotation_type_declaration" => type_declaration(walk, node, SymbolKind::Annotation, "@interface"),
+            "annotation_type_declaration" => {
+                type_declaration(walk, node, SymbolKind::Annotation, "@interface");
+            }
             "enum_constant" => enum_constant(walk, node),
-            "method_declaration" | "annotation_type_element_declaration" => callable(walk, node, SymbolKind::Method),
+            "method_declaration" | "annotation_type_element_declaration" => {
+                callable(walk, node, SymbolKind::Method);
+            }
             "constructor_declaration" | "compact_constructor_declaration" => {
-                callable(walk, node, SymbolKind::Constructor)
+                callable(walk, node, SymbolKind::Constructor);
             }
             "lambda_expression" => {
                 walk.open_function();
@@ -62,7 +70,10 @@ impl Speaker for Java {
                 }
             }
             "type_parameter" => {
-                if let Some(name) = named_children(node).into_iter().find(|child| child.kind() == "type_identifier") {
+                if let Some(name) = named_children(node)
+                    .into_iter()
+                    .find(|child| child.kind() == "type_identifier")
+                {
                     walk.type_parameter(name);
                 }
             }
@@ -78,19 +89,25 @@ impl Speaker for Java {
 }
 
 fn modifiers<'tree>(walk: &Walk<'tree>, node: Node<'tree>) -> &'tree str {
-    early_child(node, "modifiers").map(|modifiers| walk.text_of(modifiers)).unwrap_or_default()
+    early_child(node, "modifiers")
+        .map(|modifiers| walk.text_of(modifiers))
+        .unwrap_or_default()
 }
 
 fn has_modifier(walk: &Walk<'_>, node: Node<'_>, wanted: &str) -> bool {
-    modifiers(walk, node).split_whitespace().any(|word| word == wanted)
+    modifiers(walk, node)
+        .split_whitespace()
+        .any(|word| word == wanted)
 }
 
 /// Members of interfaces and annotations are public unless they say otherwise.
 fn visibility(walk: &Walk<'_>, node: Node<'_>) -> (Visibility, bool) {
-    let in_interface = walk
-        .frames
-        .last()
-        .is_some_and(|frame| matches!(frame.kind, Some(SymbolKind::Interface | SymbolKind::Annotation)));
+    let in_interface = walk.frames.last().is_some_and(|frame| {
+        matches!(
+            frame.kind,
+            Some(SymbolKind::Interface | SymbolKind::Annotation)
+        )
+    });
     let has = |wanted| has_modifier(walk, node, wanted);
     if has("public") || (in_interface && !has("private")) {
         (Visibility::Public, true)
@@ -108,7 +125,10 @@ fn signature_start(node: Node<'_>) -> usize {
         return node.start_byte();
     };
     let mut cursor = modifiers.walk();
-    let first_word = modifiers.children(&mut cursor).find(|child| !child.is_named()).map(|child| child.start_byte());
+    let first_word = modifiers
+        .children(&mut cursor)
+        .find(|child| !child.is_named())
+        .map(|child| child.start_byte());
     first_word.unwrap_or(modifiers.end_byte())
 }
 
@@ -121,7 +141,11 @@ fn declared<'tree>(
 ) -> Option<Declared<'tree>> {
     let name = field(node, "name")?;
     let (visibility, exported) = visibility(walk, node);
-    let text = walk.text.get(node.start_byte()..end).unwrap_or_default().trim_end_matches([';', ' ', '\n', '\r', '\t']);
+    let text = walk
+        .text
+        .get(node.start_byte()..end)
+        .unwrap_or_default()
+        .trim_end_matches([';', ' ', '\n', '\r', '\t']);
     Some(Declared {
         node,
         kind,
@@ -134,7 +158,12 @@ fn declared<'tree>(
     })
 }
 
-fn type_declaration<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind, word: &'static str) {
+fn type_declaration<'tree>(
+    walk: &mut Walk<'tree>,
+    node: Node<'tree>,
+    kind: SymbolKind,
+    word: &'static str,
+) {
     let end = field(node, "body").map_or(node.end_byte(), |body| body.start_byte());
     let Some(declared) = declared(walk, node, kind, word, end) else {
         return;
@@ -143,10 +172,17 @@ fn type_declaration<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: Symb
         return;
     }
     let extends = field(node, "superclass").or_else(|| early_child(node, "extends_interfaces"));
-    for (list, kind) in [(extends, RefKind::Extends), (field(node, "interfaces"), RefKind::Implements)] {
+    for (list, kind) in [
+        (extends, RefKind::Extends),
+        (field(node, "interfaces"), RefKind::Implements),
+    ] {
         let types = list.map(named_children).unwrap_or_default();
         for of in types {
-            let each = if of.kind() == "type_list" { named_children(of) } else { vec![of] };
+            let each = if of.kind() == "type_list" {
+                named_children(of)
+            } else {
+                vec![of]
+            };
             for of in each {
                 mention_type(walk, of, kind);
             }
@@ -175,7 +211,11 @@ fn callable<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind) 
 fn fields<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let is_constant = node.kind() == "constant_declaration"
         || (has_modifier(walk, node, "static") && has_modifier(walk, node, "final"));
-    let kind = if is_constant { SymbolKind::Constant } else { SymbolKind::Field };
+    let kind = if is_constant {
+        SymbolKind::Constant
+    } else {
+        SymbolKind::Field
+    };
     let (visibility, exported) = visibility(walk, node);
     let doc = doc::starred(walk.text, &walk.lead);
     let start = signature_start(node);
@@ -183,8 +223,15 @@ fn fields<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
         let Some(name) = field(declarator, "name") else {
             continue;
         };
-        let full = walk.text.get(start..declarator.end_byte()).unwrap_or_default();
-        let end = if full.len() > 160 { name.end_byte() } else { declarator.end_byte() };
+        let full = walk
+            .text
+            .get(start..declarator.end_byte())
+            .unwrap_or_default();
+        let end = if full.len() > 160 {
+            name.end_byte()
+        } else {
+            declarator.end_byte()
+        };
         let name = walk.name_of(name);
         walk.declare(Declared {
             node,
@@ -255,15 +302,25 @@ fn bind<'tree>(walk: &mut Walk<'tree>, parameters: Node<'tree>) {
 
 fn import(walk: &mut Walk<'_>, node: Node<'_>) {
     let children = named_children(node);
-    let Some(path) = children.iter().find(|child| child.kind().ends_with("identifier")) else {
+    let Some(path) = children
+        .iter()
+        .find(|child| child.kind().ends_with("identifier"))
+    else {
         return;
     };
     let Some(path) = chain(walk.text, *path) else {
         return;
     };
     let is_wildcard = children.iter().any(|child| child.kind() == "asterisk");
-    let (module, name) = if is_wildcard { (path.as_str(), "*") } else { path.rsplit_once('.').unwrap_or(("", &path)) };
-    let names = vec![ImportedName { name: name.to_owned(), alias: None }];
+    let (module, name) = if is_wildcard {
+        (path.as_str(), "*")
+    } else {
+        path.rsplit_once('.').unwrap_or(("", &path))
+    };
+    let names = vec![ImportedName {
+        name: name.to_owned(),
+        alias: None,
+    }];
     let module = module.to_owned();
     walk.import(node, &module, names, ImportKind::Import);
 }

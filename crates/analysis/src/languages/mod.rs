@@ -12,6 +12,7 @@ mod python;
 mod rust;
 mod rust_use;
 mod walk;
+mod yaml;
 
 use tree_sitter::Tree;
 
@@ -53,14 +54,17 @@ pub(crate) struct Scope {
 pub(crate) fn outline(path: &str, language: Language, text: &str, tree: Option<&Tree>) -> Outline {
     match (language, tree) {
         (Language::Markdown, _) => markdown::outline(text),
+        (Language::Yaml, _) => yaml::outline(text),
         (_, None) => Outline::default(),
         (Language::Rust, Some(tree)) => walk::run(path, text, tree, &mut rust::Rust::default()),
-        (Language::Python, Some(tree)) => walk::run(path, text, tree, &mut python::Python::default()),
+        (Language::Python, Some(tree)) => {
+            walk::run(path, text, tree, &mut python::Python::default())
+        }
         (Language::JavaScript | Language::TypeScript | Language::Tsx, Some(tree)) => {
             walk::run(path, text, tree, &mut ecmascript::EcmaScript::default())
         }
-        (Language::Go, Some(tree)) => walk::run(path, text, tree, &mut go::Go::default()),
-        (Language::Java, Some(tree)) => walk::run(path, text, tree, &mut java::Java::default()),
+        (Language::Go, Some(tree)) => walk::run(path, text, tree, &mut go::Go),
+        (Language::Java, Some(tree)) => walk::run(path, text, tree, &mut java::Java),
         (_, Some(tree)) => walk::run(path, text, tree, &mut config::Config),
     }
 }

@@ -10,7 +10,8 @@ const POINTS: [&str; 4] = ["after_pull", "after_commit", "after_publish", "befor
 
 /// Kills `service` at each point of handling `message`, one system each, and compares the dumps.
 async fn check(service: &str, message: &str) {
-    let served = fixture::repository().serve().await;
+    let repository = fixture::repository();
+    let served = repository.serve().await;
     let undisturbed = Stack::start(StackOptions::with_host(served.host())).await;
     let run = undisturbed.api.submit(&served.url()).await;
     assert_eq!(undisturbed.ended(run, Duration::from_secs(120)).await, "completed");
