@@ -194,3 +194,28 @@ async fn a_transition_that_says_nothing_is_a_dead_letter() {
     assert_eq!(fixture.get(&format!("/api/v1/runs/{}", scope.run)).await.1["state"], "pending");
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn the_end_waits_for_every_fact_of_a_good_run() {
+    let fixture = Fixture::start().await;
+    for (number, held_back) in [0, 2, 5].into_iter().enumerate() {
+        let (scope, documents) = fixture.add(&format!("https://git.example/{number}")).await;
+        let mut all = course(&documents);
+        let late = all.remove(held_back);
+        let others = i64::try_from(all.len()).unwrap();
+        for transition in all {
+            fixture.report(&scope, transition).await;
+        }
+        let (path, count) = (format!("/api/v1/runs/{}", scope.run), "SELECT last_sequence FROM runs WHERE run_id = $1");
+        eventually(DEADLINE, || async {
+            let last: i64 =
+                sqlx::query_scalar(count).bind(scope.run.as_uuid()).fetch_one(fixture.database.pool()).await.unwrap();
+            last == others
+        })
+        .await;
+        assert_eq!(fixture.get(&path).await.1["state"], "indexed", "without fact {held_back}");
+        fixture.report(&scope, late).await;
+        fixture.reaches(scope.run, "completed").await;
+    }
+    fixture.stop().await;
+}
