@@ -1,1 +1,52 @@
-//! To be written.
+//! The JetStream runtime: everything the services know about the bus.
+//!
+//! Purpose: a service says what it does with a message ([`Handler`]); this crate does the rest: pull by free slots,
+//! decode, heartbeat, publish the outputs and await every acknowledgement, double ack, delays, dead letters, drain.
+//!
+//! Non-goals: no SQL (a service brings its inbox as [`Inbox`]), no knowledge of what messages mean.
+//!
+//! Invariants:
+//! - A handler never touches an acknowledgement. It returns what to publish, or a [`Failure`].
+//! - Outputs are published after the handler's transaction and before the input is acknowledged; a repeat of the
+//!   same work publishes the same ids again.
+//! - Publishers wait for room with jitter; they never drop and never spin. Time spent waiting is not the job's.
+//! - PostgreSQL decides exactly-once; the broker promises at-least-once.
+//! - This is the only crate that uses `async-nats`.
+//!
+//! To consume one more message: give it a reader in the contract's table and pass a handler to [`Worker::handle`].
+
+mod cancel;
+mod connection;
+mod dead;
+mod delay;
+mod delivery;
+mod erased;
+mod error;
+mod events;
+mod fault;
+mod handler;
+mod headers;
+mod job;
+mod lease;
+mod metrics;
+mod ordered;
+mod outgoing;
+mod percent;
+mod provision;
+mod publish;
+mod pull;
+mod redact;
+mod run;
+mod span;
+mod worker;
+
+pub use connection::{Bus, BusConfig};
+pub use error::{BusError, PublishError};
+pub use events::{EventReceiver, Received};
+pub use fault::FaultPoint;
+pub use handler::{Failure, Handler, Inbox, InboxError, NoInbox, Prior, Rejection};
+pub use job::Job;
+pub use outgoing::Outgoing;
+pub use provision::{ProvisionReport, StorageProfile, provision, verify, verify_service};
+pub use redact::redact_url;
+pub use worker::Worker;

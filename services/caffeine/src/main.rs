@@ -1,1 +1,47 @@
-fn main() {}
+//! All of CaffeineCode in one program: the services, the embedded mode and the command line.
+//!
+//! Purpose: the first five minutes (`caffeine document <url>`), one server without containers (`caffeine up`), and the
+//! same services as the separate binaries (`caffeine serve`).
+//!
+//! Non-goals: no short-cut around the bus. In one process, too, work travels through JetStream.
+
+mod cli;
+mod doctor;
+mod document;
+mod embedded;
+mod operate;
+mod roles;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("caffeine: start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Up(args) => operate::up(args).await,
+            Command::Serve(args) => operate::serve(&args.roles).await,
+            Command::Document(args) => document::document(args).await,
+            Command::Migrate => operate::migrate().await,
+            Command::Provision(args) => operate::provision(args.profile).await,
+            Command::Doctor => doctor::doctor().await,
+        }
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("caffeine: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

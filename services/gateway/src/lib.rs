@@ -1,1 +1,44 @@
-//! To be written.
+//! The gateway: the only part of the system that people and machines outside talk to.
+//!
+//! # What it does
+//! - REST under `/api/v1` (and `/api/repos` with the words of the older system), described by `schemas/openapi.json`;
+//!   progress as server-sent events; search.
+//! - Consumes `state` (durable *projector*): every fact that a stage reports about a run is applied once to the run's
+//!   row and becomes an event with a sequence number, which is also the id of the server-sent event.
+//! - Produces `clone.requested` and `document.requested`, through the outbox: a request writes its rows and the
+//!   messages it causes in one transaction, and the relay publishes them afterwards.
+//! - Writes workspaces, users, tokens, repositories, runs, run_documents, run_events, prompt templates and versions,
+//!   and the outbox. Reads documents, pages, sources and chunks, which belong to others.
+//!
+//! # When something fails
+//! - The broker is away: requests are answered, their messages wait in the outbox; open streams read rows every five
+//!   seconds.
+//! - One repository's window is full: its outbox rows are tried again later, those of others go on.
+//! - The database is away: requests are answered 503 with a problem document; transitions are handed back and wait in
+//!   the stream for as long as it takes.
+//! - A transition arrives twice or out of order: the second has no effect, and a state never moves back.
+//!
+//! # Invariants
+//! - Nothing but `GET /api/v1/health` is answered without a valid token; a foreign identifier is a 404.
+//! - Every error is a problem document (RFC 9457), panics included.
+//! - No request holds more than one mebibyte of body, and no reader of a stream more than one page of rows.
+//! - What is shown to people about failures is written for them; causes go to the log.
+//!
+//! # To add an operation
+//! A pure function in `domain/`, a transaction in the store, a thin handler in `api/`, `UPDATE_GENERATED=1` for the
+//! OpenAPI document. The test that walks the document then asks it without a token.
+
+mod api;
+mod bootstrap;
+mod config;
+mod domain;
+mod live;
+mod metrics;
+mod projector;
+mod relay;
+mod service;
+
+pub use api::openapi_json;
+pub use bootstrap::{AdminToken, BootstrapError, ensure_admin_token, generate_token};
+pub use config::GatewayConfig;
+pub use service::Gateway;

@@ -1,0 +1,53 @@
+# `make` lists the targets. Every one brings what it needs; see docs/development.md.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# What scripts/setup brought comes after the machine's own programs.
+export PATH := $(PATH):$(CURDIR)/.tools/bin
+# The SQL is checked against .sqlx/, not against a database that happens to be named.
+export SQLX_OFFLINE := true
+
+# Tests of the whole system need every program. Once they are built, the servers are started by the one that is there:
+# building it alone would compile its dependencies again with other features.
+TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+
+# More arguments for the test runner, as in: make test TEST='-p caffeine-bus redelivery'
+TEST ?= --workspace
+WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
+
+.PHONY: help setup build test lint generate demo up clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Bring the servers and the cargo tools into .tools/
+	@scripts/setup
+
+build: setup ## Build everything
+	cargo build --locked --workspace --all-targets
+
+test: setup ## Run every test with throw-away servers (TEST='…' for some)
+	cargo build --locked --workspace --bins
+	"$(TARGET)/debug/caffeine-with-servers" -- cargo nextest run --locked --no-fail-fast $(TEST)
+
+lint: setup ## Check format, clippy, licences, dependency edges, scripts and generated files
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo deny --offline --log-level error check licenses bans sources
+	scripts/check-edges
+	python3 -m unittest discover --quiet scripts/tests
+	$(WITH_SERVERS) scripts/generate --check
+
+generate: setup ## Renew generated files
+	$(WITH_SERVERS) scripts/generate
+
+demo: setup ## Document a repository (REPO=path or address; this project if not given)
+	@scripts/demo
+
+up: setup ## Leave everything running until Ctrl-C and print the addresses
+	cargo run --locked --package caffeine -- up --data .run/up
+
+clean: ## Remove what runs left behind; .tools/ and the build stay
+	rm -rf .run

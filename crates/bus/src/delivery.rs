@@ -1,0 +1,388 @@
+//! One delivery, from the pull to its settlement.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_nats::jetstream::{self, AckKind};
+use caffeine_contract::{ConsumerSpec, Kind, Scope, table};
+use caffeine_model::{Lane, WorkId};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::erased::{ErasedHandler, UNDECODABLE};
+use crate::headers::Envelope;
+use crate::lease::{Lease, SettleError};
+use crate::publish::Blocking;
+use crate::run::{Ran, run_limited};
+use crate::{Bus, Failure, FaultPoint, Inbox, Job, Outgoing, Prior, Rejection, delay, fault, metrics, span};
+
+/// How long a delivery waits for an inbox that cannot be asked, before it is handed back.
+const INBOX_PATIENCE: Duration = Duration::from_secs(30);
+/// When a delivery comes back whose outcome could not be written down.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What all deliveries of a worker share.
+pub(crate) struct Reader {
+    pub(crate) bus: Bus,
+    pub(crate) spec: ConsumerSpec,
+    pub(crate) inbox: Arc<dyn Inbox>,
+    pub(crate) handlers: Vec<Arc<dyn ErasedHandler>>,
+    /// Half of the pod's slots may wait for room downstream.
+    pub(crate) may_block: Arc<Semaphore>,
+    /// The grace is over: stop what still runs.
+    pub(crate) hurry: CancellationToken,
+}
+
+impl Reader {
+    /// The handler of a message, by its subject: the broker routed it by nothing else.
+    fn handler(&self, subject: &str) -> Option<&Arc<dyn ErasedHandler>> {
+        let (_, rest) = subject.split_once("caffeine.v1.")?;
+        self.handlers.iter().find(|handler| {
+            let name = handler.kind().spec().name;
+            rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
+}
+
+/// What the broker says about a delivery.
+pub(crate) struct Facts {
+    pub(crate) stream: String,
+    pub(crate) sequence: u64,
+    pub(crate) delivered: u32,
+    pub(crate) age: Duration,
+}
+
+impl Facts {
+    fn of(message: &jetstream::Message) -> Option<Self> {
+        let info = message.info().ok()?;
+        let published = u64::try_from(info.published.unix_timestamp_nanos()).unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Some(Self {
+            stream: info.stream.to_owned(),
+            sequence: info.stream_sequence,
+            delivered: u32::try_from(info.delivered).unwrap_or(u32::MAX),
+            age: now.saturating_sub(Duration::from_nanos(published)),
+        })
+    }
+}
+
+/// How a delivery ended; a label of the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    Retry,
+    Rejected,
+    Cancelled,
+    HandedBack,
+    Lost,
+}
+
+impl Outcome {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Retry => "retry",
+            Self::Rejected => "reject",
+            Self::Cancelled => "cancelled",
+            Self::HandedBack => "hand_back",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+pub(crate) struct Delivery {
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) message: async_nats::Message,
+    pub(crate) facts: Facts,
+    pub(crate) lease: Lease,
+    /// Cancelled when the lease is lost or the grace is over.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Handles one message. Whatever happens ends in a settlement, or in silence if the lease is lost.
+pub(crate) async fn deliver(reader: Arc<Reader>, message: async_nats::Message, lane: Lane) {
+    let started = Instant::now();
+    let message = jetstream::Message { message, context: reader.bus.jetstream.clone() };
+    let (Some(facts), Some(reply)) = (Facts::of(&message), message.reply.clone()) else {
+        tracing::warn!(subject = %message.subject, "a message without the broker's marks is ignored");
+        return;
+    };
+    let (stage, lane) = (reader.spec.durable, lane.as_str());
+    metrics::get().taken(stage, lane, facts.age, facts.delivered > 1);
+
+    let stop = reader.hurry.child_token();
+    let lease = Lease::start(reader.bus.client.clone(), reply, reader.spec.ack_wait, stop.clone());
+    let delivery = Delivery { reader, message: message.message, facts, lease, stop };
+    let span = span::process(&delivery);
+    let outcome = delivery.process().instrument(span).await;
+    if outcome == Outcome::Lost {
+        metrics::get().lease_lost(stage);
+    }
+    metrics::get().settled(stage, lane, outcome.as_str(), started.elapsed());
+}
+
+impl Delivery {
+    async fn process(&self) -> Outcome {
+        let envelope = Envelope::read(self.message.headers.as_ref());
+        let Some(handler) = self.reader.handler(&self.message.subject) else {
+            return self.bury_unread("unknown_message", "nobody here reads this message", &envelope).await;
+        };
+        let kind = handler.kind();
+        fault::reached(&self.reader.spec, kind, FaultPoint::AfterPull);
+
+        let from_headers = envelope.scope.clone().zip(envelope.key.clone());
+        let Some((scope, key)) = from_headers.or_else(|| handler.identify(&self.message.payload)) else {
+            return self.bury_unread(UNDECODABLE, "neither headers nor body say whose work this is", &envelope).await;
+        };
+        let work = WorkId::derive(scope.run, kind.spec().name, &key);
+        let prior = match self.prior(work, &scope).await {
+            Ok(prior) => prior,
+            Err(failure) => return self.fail_without_job(failure).await,
+        };
+        let job = Arc::new(self.job(kind, scope, key, work, &prior.known));
+        let _watch = self.reader.bus.cancels.watch(job.scope.run, job.cancelled.clone());
+
+        if let Some(rejection) = prior.known.rejected {
+            return self.reject(handler, &job, rejection).await;
+        }
+        if prior.crashes >= table::MAX_UNEXPLAINED_DELIVERIES {
+            let reason = format!("its reader died {} times without a word", prior.crashes);
+            let rejection = Rejection { code: "kills_its_reader".to_owned(), reason };
+            return self.reject(handler, &job, rejection).await;
+        }
+        let ended = match self.interruption(&job) {
+            Some(failure) => Err(failure),
+            None => self.handle(handler, &job).await,
+        };
+        match ended {
+            Ok(()) => {
+                job.fault(FaultPoint::BeforeAck);
+                self.settle(AckKind::Ack, Outcome::Done).await
+            }
+            Err(failure) => self.fail(handler, &job, failure).await,
+        }
+    }
+
+    fn job(&self, kind: Kind, scope: Scope, key: String, work: WorkId, prior: &Prior) -> Job {
+        Job {
+            scope,
+            work,
+            key,
+            attempts: prior.attempts,
+            repeat: prior.done,
+            bus: self.reader.bus.clone(),
+            cancelled: self.stop.child_token(),
+            blocking: Arc::new(Blocking::new(Arc::clone(&self.reader.may_block))),
+            origin: Some((self.reader.spec, kind)),
+        }
+    }
+
+    /// Runs the handler and publishes what it returns.
+    async fn handle(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>) -> Result<(), Failure> {
+        let (running, owned, body) = (Arc::clone(handler), Arc::clone(job), self.message.payload.clone());
+        let work = async move { running.handle(&owned, body).await };
+        let outputs = self.ran(run_limited(self.reader.spec.time_limit, job, work).await, job)?;
+        job.fault(FaultPoint::AfterCommit);
+        self.publish(job, outputs).await
+    }
+
+    async fn publish(&self, job: &Job, outputs: Vec<Outgoing>) -> Result<(), Failure> {
+        for outgoing in outputs {
+            if let Err(failure) = job.publish(outgoing).await {
+                return Err(self.interruption(job).unwrap_or(failure));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the end of a handler means. An error of a handler that was told to stop means only that it stopped.
+    fn ran(&self, ran: Ran, job: &Job) -> Result<Vec<Outgoing>, Failure> {
+        match ran {
+            Ran::Ended(Ok(outputs)) => Ok(outputs),
+            Ran::Ended(Err(failure @ Failure::Reject { .. })) => Err(failure),
+            Ran::Ended(Err(failure)) => Err(self.interruption(job).unwrap_or(failure)),
+            Ran::Panicked(text) => Err(Failure::retry(format!("panicked: {text}"))),
+            Ran::TooLong => {
+                let limit = self.reader.spec.time_limit.as_secs();
+                Err(Failure::retry(format!("took longer than {limit} s")))
+            }
+            Ran::Stopped => Err(self.interruption(job).unwrap_or(Failure::HandBack { after: SOON })),
+        }
+    }
+
+    /// Why the job was told to stop, if it was.
+    fn interruption(&self, job: &Job) -> Option<Failure> {
+        if self.reader.bus.cancels.contains(job.scope.run) {
+            Some(Failure::Cancelled)
+        } else if self.stop.is_cancelled() {
+            Some(Failure::HandBack { after: Duration::ZERO })
+        } else {
+            None
+        }
+    }
+
+    async fn fail(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>, failure: Failure) -> Outcome {
+        if !self.lease.is_ours() {
+            return self.lost(job).await;
+        }
+        match failure {
+            Failure::Retry { after, reason } => self.retry(handler, job, after, reason).await,
+            Failure::Reject { code, reason } => {
+                self.reject(handler, job, Rejection { code: code.to_owned(), reason }).await
+            }
+            Failure::Cancelled => {
+                tracing::info!("cancelled");
+                self.settle(AckKind::Ack, Outcome::Cancelled).await
+            }
+            Failure::HandBack { after } => self.hand_back(Some(job), after).await,
+        }
+    }
+
+    async fn fail_without_job(&self, failure: Failure) -> Outcome {
+        match failure {
+            Failure::HandBack { after } => self.hand_back(None, after).await,
+            _ => self.hand_back(None, SOON).await,
+        }
+    }
+
+    async fn retry(
+        &self,
+        handler: &Arc<dyn ErasedHandler>,
+        job: &Arc<Job>,
+        after: Option<Duration>,
+        reason: String,
+    ) -> Outcome {
+        let spec = &self.reader.spec;
+        let counted = self.reader.inbox.count_attempt(job.work, job.scope.workspace, job.scope.run, &reason).await;
+        let attempts = match counted {
+            Ok(attempts) => attempts,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, reason, "an attempt could not be counted");
+                return self.hand_back(Some(job), SOON).await;
+            }
+        };
+        if attempts >= spec.attempts {
+            let rejection = Rejection { code: "attempts_used_up".to_owned(), reason };
+            return self.reject(handler, job, rejection).await;
+        }
+        let wait = delay::before_retry(spec, attempts, after);
+        tracing::warn!(reason, attempts, delay_ms = wait.as_millis(), "failed; comes again");
+        self.settle(AckKind::Nak(Some(wait)), Outcome::Retry).await
+    }
+
+    /// Writes the terminal row, publishes what is owed downstream, buries the message.
+    async fn reject(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>, rejection: Rejection) -> Outcome {
+        let (running, owned, body) = (Arc::clone(handler), Arc::clone(job), self.message.payload.clone());
+        let told = rejection.clone();
+        let work = async move { running.reject(&owned, body, &told).await };
+        let owed = match self.ran(run_limited(self.reader.spec.time_limit, job, work).await, job) {
+            Ok(outputs) => self.publish(job, outputs).await,
+            // There is nothing more to say about it than the dead letter does.
+            Err(Failure::Reject { code, reason }) => {
+                tracing::warn!(code, reason, "nothing is owed for a rejected message");
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        };
+        let buried = match owed {
+            Ok(()) => self.bury(&rejection, Some(&job.scope), &job.blocking).await,
+            Err(failure) => Err(failure),
+        };
+        if !self.lease.is_ours() {
+            return self.lost(job).await;
+        }
+        match buried {
+            Ok(()) => {
+                tracing::warn!(code = rejection.code, reason = rejection.reason, "rejected");
+                self.settle(AckKind::Term, Outcome::Rejected).await
+            }
+            Err(Failure::Cancelled) => self.settle(AckKind::Ack, Outcome::Cancelled).await,
+            Err(Failure::HandBack { after }) => self.hand_back(Some(job), after).await,
+            Err(Failure::Retry { after, reason }) => self.postpone(job, after, &reason).await,
+            Err(Failure::Reject { reason, .. }) => self.postpone(job, None, &reason).await,
+        }
+    }
+
+    /// Rejecting must succeed in the end, so its failures are never counted.
+    async fn postpone(&self, job: &Job, after: Option<Duration>, reason: &str) -> Outcome {
+        let wait = delay::before_retry(&self.reader.spec, self.facts.delivered, after);
+        tracing::warn!(reason, delay_ms = wait.as_millis(), "cannot be rejected yet; comes again");
+        self.hand_back(Some(job), wait).await
+    }
+
+    pub(crate) async fn hand_back(&self, job: Option<&Job>, after: Duration) -> Outcome {
+        tracing::debug!(delay_ms = after.as_millis(), "handed back");
+        if let Some(job) = job {
+            self.note_end(job).await;
+        }
+        let after = (!after.is_zero()).then_some(after);
+        self.settle(AckKind::Nak(after), Outcome::HandedBack).await
+    }
+
+    async fn lost(&self, job: &Job) -> Outcome {
+        tracing::warn!("the lease is lost; somebody else may have this message");
+        self.note_end(job).await;
+        Outcome::Lost
+    }
+
+    /// A delivery that ended alive is no crash.
+    async fn note_end(&self, job: &Job) {
+        if self.facts.delivered > 1
+            && let Err(error) = self.reader.inbox.delivery_ended(job.work).await
+        {
+            tracing::debug!(%error, "the end of a delivery could not be noted");
+        }
+    }
+
+    /// Asks the inbox, patiently: an outage of the database must not use up deliveries.
+    async fn prior(&self, work: WorkId, scope: &Scope) -> Result<Known, Failure> {
+        let started = Instant::now();
+        let mut backoff = delay::Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        loop {
+            let error = match self.ask_inbox(work, scope).await {
+                Ok(known) => return Ok(known),
+                Err(error) => error,
+            };
+            tracing::warn!(error = &error as &dyn std::error::Error, "the inbox cannot be asked");
+            if started.elapsed() > INBOX_PATIENCE {
+                return Err(Failure::HandBack { after: SOON });
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff.pause()) => {}
+                () = self.stop.cancelled() => return Err(Failure::HandBack { after: Duration::ZERO }),
+            }
+        }
+    }
+
+    async fn ask_inbox(&self, work: WorkId, scope: &Scope) -> Result<Known, crate::InboxError> {
+        let inbox = &self.reader.inbox;
+        let known = inbox.prior(work).await?;
+        // The first delivery has no past, so it costs no write.
+        let crashes = if self.facts.delivered > 1 && !known.done {
+            inbox.delivery_started(work, scope.workspace, scope.run).await?
+        } else {
+            0
+        };
+        Ok(Known { known, crashes })
+    }
+
+    pub(crate) async fn settle(&self, kind: AckKind, outcome: Outcome) -> Outcome {
+        match self.lease.settle(kind).await {
+            Ok(()) => outcome,
+            Err(SettleError::Lost) => Outcome::Lost,
+            Err(error) => {
+                // It comes again and finds everything done.
+                tracing::warn!(error = &error as &dyn std::error::Error, "a settlement was not confirmed");
+                outcome
+            }
+        }
+    }
+}
+
+/// What the inbox said, and how many deliveries ended without a word.
+struct Known {
+    known: Prior,
+    crashes: u32,
+}

@@ -1,0 +1,126 @@
+//! Pulls one message at a time, for one slot.
+//!
+//! The client's own streams ask for the next message when the last one is handed over, so it would wait, its ack wait
+//! running, until the slot is free; here a request goes out only when somebody is there to take the answer. Idle
+//! heartbeats tell a quiet stream from a request that the broker has forgotten.
+
+use std::time::Duration;
+
+use async_nats::{Client, Message, StatusCode, Subscriber};
+use futures::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::delay::Backoff;
+
+/// How long the broker keeps a request.
+const EXPIRES: Duration = Duration::from_secs(30);
+/// How often the broker says that it still has the request.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// After this silence the request is made again.
+const SILENCE: Duration = Duration::from_secs(11);
+/// How long a closing subscription may still deliver.
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+
+pub(crate) struct Puller {
+    client: Client,
+    /// `$JS.API.CONSUMER.MSG.NEXT.<stream>.<durable>`.
+    request: String,
+    open: Option<(Subscriber, String)>,
+    backoff: Backoff,
+}
+
+enum Answer {
+    Work(Message),
+    /// The request has ended without a message: ask again.
+    Expired,
+    /// The request may be gone, or never arrived: subscribe anew and ask again.
+    Broken(String),
+}
+
+impl Puller {
+    pub(crate) fn new(client: Client, stream: &str, durable: &str) -> Self {
+        Self {
+            client,
+            request: format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"),
+            open: None,
+            backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
+        }
+    }
+
+    /// The next message; `None` after `shutdown`. Waits through outages.
+    pub(crate) async fn next(&mut self, shutdown: &CancellationToken) -> Option<Message> {
+        loop {
+            if shutdown.is_cancelled() {
+                return None;
+            }
+            let answer = tokio::select! {
+                answer = self.ask() => answer,
+                () = shutdown.cancelled() => return None,
+            };
+            match answer {
+                Answer::Work(message) => {
+                    self.backoff.reset();
+                    return Some(message);
+                }
+                Answer::Expired => self.backoff.reset(),
+                Answer::Broken(problem) => {
+                    tracing::debug!(request = self.request, problem, "a pull request is made again");
+                    // A fresh inbox: whatever the old request still brings goes to nobody, so the broker drops it.
+                    self.open = None;
+                    let pause = self.backoff.pause();
+                    tokio::select! { () = tokio::time::sleep(pause) => {}, () = shutdown.cancelled() => return None }
+                }
+            }
+        }
+    }
+
+    /// Ends the pending request; returns what it brought in the last moment.
+    pub(crate) async fn close(&mut self) -> Vec<Message> {
+        let mut late = Vec::new();
+        if let Some((mut subscriber, _)) = self.open.take()
+            && subscriber.drain().await.is_ok()
+        {
+            while let Ok(Some(message)) = tokio::time::timeout(DRAIN_WITHIN, subscriber.next()).await {
+                if message.status.is_none() {
+                    late.push(message);
+                }
+            }
+        }
+        late
+    }
+
+    async fn ask(&mut self) -> Answer {
+        let (subscriber, inbox) = match &mut self.open {
+            Some(open) => open,
+            None => {
+                let inbox = self.client.new_inbox();
+                match self.client.subscribe(inbox.clone()).await {
+                    Ok(subscriber) => self.open.insert((subscriber, inbox)),
+                    Err(error) => return Answer::Broken(error.to_string()),
+                }
+            }
+        };
+        let body =
+            format!(r#"{{"batch":1,"expires":{},"idle_heartbeat":{}}}"#, EXPIRES.as_nanos(), HEARTBEAT.as_nanos());
+        let sent = self.client.publish_with_reply(self.request.clone(), inbox.clone(), body.into()).await;
+        if let Err(error) = sent {
+            return Answer::Broken(error.to_string());
+        }
+        loop {
+            let message = match tokio::time::timeout(SILENCE, subscriber.next()).await {
+                Ok(Some(message)) => message,
+                Ok(None) => return Answer::Broken("the subscription ended".to_owned()),
+                Err(_) => return Answer::Broken("silence".to_owned()),
+            };
+            match message.status {
+                None | Some(StatusCode::OK) => return Answer::Work(message),
+                Some(StatusCode::IDLE_HEARTBEAT) => {}
+                Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => return Answer::Expired,
+                Some(status) => {
+                    let detail = message.description.unwrap_or_default();
+                    return Answer::Broken(format!("{status} {detail}"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The contract's promises that live in files: golden bytes and the generated page.
+
+mod golden;
+mod pipeline_doc;

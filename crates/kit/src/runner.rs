@@ -1,0 +1,122 @@
+//! From `main` to the end of a service.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use caffeine_bus::{Bus, verify_service};
+use caffeine_store::{MigrationStatus, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Configuration, Settings};
+use crate::{Clients, Health, Service, Telemetry, redact_url, shutdown_on_signals};
+
+/// The whole `main` of a service's own binary. `--config <file>` is its only argument.
+#[must_use]
+pub fn main<S: Service>() -> ExitCode {
+    let name = S::NAME.as_str();
+    let outcome = arguments().and_then(|file| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+        runtime.block_on(process::<S>(file))
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The log may not exist yet, so the chain goes to standard error, once.
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Connects to broker and database, and refuses what this program was not built for.
+///
+/// # Errors
+/// A sentence that says what is missing and which command makes it.
+pub async fn connect(service: caffeine_contract::Service, settings: &Settings) -> anyhow::Result<Clients> {
+    // Ring is the only provider that is built in; a second service of the process finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+
+    let database = settings.require_database_url()?;
+    let store = Store::connect(database, settings.database_connections, service.as_str())
+        .await
+        .with_context(|| format!("connect to {}", redact_url(database)))?;
+    match store.migration_status().await.context("read the schema's version")? {
+        MigrationStatus::Current => {}
+        MigrationStatus::Pending(count) => {
+            bail!("the database lacks {count} migrations of this program: run `caffeine migrate`")
+        }
+        MigrationStatus::Ahead => {
+            bail!("the database has migrations that this program does not know: run a newer version of it")
+        }
+    }
+
+    let bus = Bus::connect(&settings.bus_config(service.as_str())?).await?.with_grace(settings.shutdown_grace());
+    verify_service(&bus, service).await?;
+    Ok(Clients { bus, store })
+}
+
+/// Reads the service's section, builds it and runs it. What the all-in-one binary does for each of its roles; clients,
+/// telemetry and health are the caller's.
+///
+/// # Errors
+/// If the configuration is wrong or the service cannot go on.
+pub async fn run_service<S: Service>(
+    configuration: &Configuration,
+    clients: Clients,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let name = S::NAME.as_str();
+    let config: S::Config = configuration.section(name)?;
+    let service = S::from_config(config, clients).await.with_context(|| format!("build {name}"))?;
+    tracing::info!(service = name, "started");
+    service.run(shutdown).await.with_context(|| format!("run {name}"))?;
+    tracing::info!(service = name, "stopped");
+    Ok(())
+}
+
+async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
+    let configuration = Configuration::from_process(file.as_deref())?;
+    let settings = configuration.settings()?;
+    let telemetry = Telemetry::install(S::NAME.as_str(), &settings)?;
+    let shutdown = shutdown_on_signals().context("install signal handlers")?;
+
+    let health = Health::new();
+    let stop_serving = CancellationToken::new();
+    let _serving = stop_serving.clone().drop_guard();
+    let clients = tokio::select! {
+        clients = connect(S::NAME, &settings) => clients?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
+    health.add_clients(&clients);
+    let address = health
+        .serve(settings.health_listen, Some(telemetry.clone()), stop_serving)
+        .await
+        .with_context(|| format!("listen on {} for health", settings.health_listen))?;
+    tracing::info!(%address, "serving health and metrics");
+
+    let draining = health.clone();
+    let asked = shutdown.clone();
+    tokio::spawn(async move {
+        asked.cancelled().await;
+        draining.drain();
+    });
+
+    let outcome = run_service::<S>(&configuration, clients.clone(), shutdown).await;
+    clients.bus.drain().await;
+    clients.store.close().await;
+    telemetry.shutdown();
+    outcome
+}
+
+fn arguments() -> anyhow::Result<Option<PathBuf>> {
+    let mut arguments = std::env::args_os().skip(1);
+    let Some(first) = arguments.next() else { return Ok(None) };
+    if first != "--config" {
+        bail!("unknown argument {}: only `--config <file>` is known", first.display());
+    }
+    match (arguments.next(), arguments.next()) {
+        (Some(file), None) => Ok(Some(file.into())),
+        _ => bail!("`--config` takes one file"),
+    }
+}

@@ -1,0 +1,4 @@
+//! The send gate from outside.
+
+mod gate;
+mod redact;

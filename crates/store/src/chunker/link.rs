@@ -1,0 +1,411 @@
+//! Reading the analyses of a whole snapshot and writing the graph between them.
+
+use std::future::Future;
+
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use sqlx::PgConnection;
+
+use super::batch::lock_run;
+use super::rows::{EdgeRow, ExternalDependencyRow, ImportRow, ModuleFileRow, ModuleRow, RefRow, SymbolRow};
+use crate::copy::CopyRows;
+use crate::fan_in::{WorkOf, count, natural};
+use crate::inbox::{InboxTable, done};
+use crate::{Store, StoreError};
+
+/// What linking reads of one file of a snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SnapshotFile {
+    /// Its path.
+    pub path: String,
+    /// The language's word.
+    pub language: String,
+    /// What the file is for.
+    pub category: String,
+    /// Of a package manifest, what it says.
+    pub manifest: Option<serde_json::Value>,
+    /// What it declares.
+    pub symbols: Vec<SymbolRow>,
+    /// What it imports.
+    pub imports: Vec<ImportRow>,
+    /// What it mentions.
+    pub refs: Vec<RefRow>,
+}
+
+/// The graph of a snapshot.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LinkRows {
+    /// Relations, in their final order.
+    pub edges: Vec<EdgeRow>,
+    /// Modules.
+    pub modules: Vec<ModuleRow>,
+    /// The files of the modules.
+    pub files: Vec<ModuleFileRow>,
+    /// Packages from outside.
+    pub externals: Vec<ExternalDependencyRow>,
+}
+
+/// What the analysis of a run amounts to, counted from its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// Files of the snapshot that were analysed.
+    pub files: u32,
+    /// Files of the snapshot that were left out, by the plan or by the analysis.
+    pub skipped: u32,
+    /// Symbols of the snapshot.
+    pub symbols: u32,
+    /// Relations.
+    pub edges: u32,
+    /// Modules.
+    pub modules: u32,
+    /// Batches that could not be analysed.
+    pub failed_batches: u32,
+    /// When the snapshot was linked; the same on every repeat.
+    pub linked_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Links a run once: reads the analyses of its snapshot in order of path, passes them to `link`, stores what it
+    /// answers. A run that is linked only counts its rows. Two callers with one run wait for each other.
+    ///
+    /// At most `max_rows` imports, symbols and references are read, in this order; a kind that does not fit is left
+    /// out as a whole. With imports alone there are still edges between files.
+    ///
+    /// # Errors
+    /// If the database refuses, the run is gone, or `link` fails; then nothing is stored.
+    pub async fn link_run<Link, Linking, Error>(
+        &self,
+        of: &WorkOf,
+        analyser: &str,
+        max_rows: u32,
+        link: Link,
+    ) -> Result<Linked, Error>
+    where
+        Link: FnOnce(Vec<SnapshotFile>) -> Linking + Send,
+        Linking: Future<Output = Result<LinkRows, Error>> + Send,
+        Error: From<StoreError>,
+    {
+        let mut tx = self.pool.begin().await.map_err(StoreError::from)?;
+        if !begin(&mut tx, of).await? {
+            let files = read_snapshot(&mut tx, of, analyser, max_rows).await?;
+            let rows = link(files).await?;
+            write(&mut tx, of, &rows).await?;
+        }
+        let linked = count_rows(&mut tx, of, analyser).await?;
+        done(&mut tx, InboxTable::Chunk, of.work, of.workspace, of.run).await?;
+        tx.commit().await.map_err(StoreError::from)?;
+        Ok(linked)
+    }
+}
+
+/// Takes the run's linking lock and says whether the run is linked already. Batches do not wait for this lock.
+async fn begin(tx: &mut PgConnection, of: &WorkOf) -> Result<bool, StoreError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", format!("link/{}", of.run))
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
+        "INSERT INTO chunk_runs (run_id, workspace_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        of.run.as_uuid(),
+        of.workspace.as_uuid()
+    )
+    .execute(&mut *tx)
+    .await?;
+    let linked = sqlx::query_scalar!(
+        r#"SELECT linked_at IS NOT NULL AS "linked!" FROM chunk_runs WHERE run_id = $1"#,
+        of.run.as_uuid()
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(linked)
+}
+
+/// Reads the files with as many kinds of rows as there is room for.
+async fn read_snapshot(
+    tx: &mut PgConnection,
+    of: &WorkOf,
+    analyser: &str,
+    max_rows: u32,
+) -> Result<Vec<SnapshotFile>, StoreError> {
+    let room = max_rows as usize;
+    let mut files = read_files(tx, of, analyser).await?;
+    let mut left_out = None;
+    let imports = read_imports(tx, of, analyser, room, &mut files).await?;
+    if imports.is_none() {
+        left_out = Some("imports");
+        files.iter_mut().for_each(|file| file.imports = Vec::new());
+    }
+    let room = room - imports.unwrap_or_default();
+    let symbols = read_symbols(tx, of, analyser, room, &mut files).await?;
+    if symbols.is_none() {
+        left_out = Some("symbols");
+        files.iter_mut().for_each(|file| file.symbols = Vec::new());
+    }
+    let room = room - symbols.unwrap_or_default();
+    // A reference without symbols leads nowhere.
+    if symbols.is_some() && read_refs(tx, of, analyser, room, &mut files).await?.is_none() {
+        left_out = Some("references");
+        files.iter_mut().for_each(|file| file.refs = Vec::new());
+    }
+    if let Some(kind) = left_out {
+        tracing::warn!(run_id = %of.run, max_rows, kind, "snapshot is too large to link everything");
+    }
+    Ok(files)
+}
+
+async fn read_files(tx: &mut PgConnection, of: &WorkOf, analyser: &str) -> Result<Vec<SnapshotFile>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT listed.path, language, category, manifest \
+         FROM snapshot_files AS listed JOIN file_versions USING (file_version_id) \
+         WHERE run_id = $1 AND listed.workspace_id = $2 AND analyser = $3 ORDER BY listed.path",
+        of.run.as_uuid(),
+        of.workspace.as_uuid(),
+        analyser
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| SnapshotFile {
+            path: row.path,
+            language: row.language,
+            category: row.category,
+            manifest: row.manifest,
+            symbols: Vec::new(),
+            imports: Vec::new(),
+            refs: Vec::new(),
+        })
+        .collect())
+}
+
+/// Walks along the files with rows that come in the same order.
+struct Cursor<'a> {
+    files: std::slice::IterMut<'a, SnapshotFile>,
+    at: Option<&'a mut SnapshotFile>,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(files: &'a mut [SnapshotFile]) -> Self {
+        Self { files: files.iter_mut(), at: None }
+    }
+
+    /// The file with this path. A row whose file version is not among the files has none.
+    fn seek(&mut self, path: &str) -> Option<&mut SnapshotFile> {
+        while self.at.as_ref().is_none_or(|file| file.path.as_str() < path) {
+            self.at = Some(self.files.next()?);
+        }
+        self.at.as_deref_mut().filter(|file| file.path == path)
+    }
+}
+
+/// Reads the symbols, unless there are more than `room`; says how many there are.
+async fn read_symbols(
+    tx: &mut PgConnection,
+    of: &WorkOf,
+    analyser: &str,
+    room: usize,
+    files: &mut [SnapshotFile],
+) -> Result<Option<usize>, StoreError> {
+    let mut cursor = Cursor::new(files);
+    let mut read = 0;
+    let mut rows = sqlx::query!(
+        "SELECT path, ordinal, parent, kind, name, qualified, signature, doc, visibility, exported, start_line, \
+             end_line, start_byte, end_byte \
+         FROM snapshot_files AS listed JOIN symbols USING (file_version_id) \
+         WHERE run_id = $1 AND listed.workspace_id = $2 AND analyser = $3 ORDER BY path, ordinal",
+        of.run.as_uuid(),
+        of.workspace.as_uuid(),
+        analyser
+    )
+    .fetch(tx);
+    while let Some(row) = rows.try_next().await? {
+        read += 1;
+        if read > room {
+            return Ok(None);
+        }
+        if let Some(file) = cursor.seek(&row.path) {
+            file.symbols.push(SymbolRow {
+                ordinal: natural(row.ordinal),
+                parent: row.parent.map(natural),
+                kind: row.kind,
+                name: row.name,
+                qualified: row.qualified,
+                signature: row.signature,
+                doc: row.doc,
+                visibility: row.visibility,
+                exported: row.exported,
+                start_line: natural(row.start_line),
+                end_line: natural(row.end_line),
+                start_byte: natural(row.start_byte),
+                end_byte: natural(row.end_byte),
+            });
+        }
+    }
+    Ok(Some(read))
+}
+
+/// Reads the imports, unless there are more than `room`; says how many there are.
+async fn read_imports(
+    tx: &mut PgConnection,
+    of: &WorkOf,
+    analyser: &str,
+    room: usize,
+    files: &mut [SnapshotFile],
+) -> Result<Option<usize>, StoreError> {
+    let mut cursor = Cursor::new(files);
+    let mut read = 0;
+    let mut rows = sqlx::query!(
+        "SELECT path, raw, module, names, kind, line \
+         FROM snapshot_files AS listed JOIN imports USING (file_version_id) \
+         WHERE run_id = $1 AND listed.workspace_id = $2 AND analyser = $3 ORDER BY path, ordinal",
+        of.run.as_uuid(),
+        of.workspace.as_uuid(),
+        analyser
+    )
+    .fetch(tx);
+    while let Some(row) = rows.try_next().await? {
+        read += 1;
+        if read > room {
+            return Ok(None);
+        }
+        if let Some(file) = cursor.seek(&row.path) {
+            file.imports.push(ImportRow {
+                raw: row.raw,
+                module: row.module,
+                names: row.names,
+                kind: row.kind,
+                line: natural(row.line),
+            });
+        }
+    }
+    Ok(Some(read))
+}
+
+/// Reads the references, unless there are more than `room`; says how many there are.
+async fn read_refs(
+    tx: &mut PgConnection,
+    of: &WorkOf,
+    analyser: &str,
+    room: usize,
+    files: &mut [SnapshotFile],
+) -> Result<Option<usize>, StoreError> {
+    let mut cursor = Cursor::new(files);
+    let mut read = 0;
+    let mut rows = sqlx::query!(
+        "SELECT path, name, receiver, kind, enclosing, line, count \
+         FROM snapshot_files AS listed JOIN refs USING (file_version_id) \
+         WHERE run_id = $1 AND listed.workspace_id = $2 AND analyser = $3 ORDER BY path, ordinal",
+        of.run.as_uuid(),
+        of.workspace.as_uuid(),
+        analyser
+    )
+    .fetch(tx);
+    while let Some(row) = rows.try_next().await? {
+        read += 1;
+        if read > room {
+            return Ok(None);
+        }
+        if let Some(file) = cursor.seek(&row.path) {
+            file.refs.push(RefRow {
+                name: row.name,
+                receiver: row.receiver,
+                kind: row.kind,
+                enclosing: row.enclosing.map(natural),
+                line: natural(row.line),
+                count: natural(row.count),
+            });
+        }
+    }
+    Ok(Some(read))
+}
+
+/// Stores the graph. The linking lock is held and the run was not linked, so no row of it is there.
+async fn write(tx: &mut PgConnection, of: &WorkOf, rows: &LinkRows) -> Result<(), StoreError> {
+    let (run, workspace) = (of.run.as_uuid(), of.workspace.as_uuid());
+    // First: the rows below take a weaker lock on the same row, and raising a lock can deadlock with a batch.
+    lock_run(tx, of).await?;
+    let mut edges = CopyRows::new(11);
+    for (ordinal, edge) in (0..).zip(&rows.edges) {
+        edges
+            .row()
+            .uuid(run)
+            .integer(ordinal)
+            .uuid(workspace)
+            .text(&edge.src_path)
+            .integer_or_null(edge.src_symbol)
+            .text(&edge.dst_path)
+            .integer_or_null(edge.dst_symbol)
+            .text(&edge.kind)
+            .smallint(edge.tier.into())
+            .integer(edge.line)
+            .integer(edge.count);
+    }
+    let mut modules = CopyRows::new(6);
+    for module in &rows.modules {
+        modules
+            .row()
+            .uuid(run)
+            .text(&module.slug)
+            .uuid(workspace)
+            .text(&module.name)
+            .text_or_null(module.parent.as_deref())
+            .text(&module.path);
+    }
+    let mut files = CopyRows::new(5);
+    for file in &rows.files {
+        files.row().uuid(run).text(&file.path).uuid(workspace).text(&file.module).double(file.rank);
+    }
+    let mut externals = CopyRows::new(5);
+    for external in &rows.externals {
+        externals.row().uuid(run).text(&external.path).text(&external.package).uuid(workspace).integer(external.count);
+    }
+    edges
+        .send(
+            tx,
+            "COPY edges (run_id, ordinal, workspace_id, src_path, src_symbol, dst_path, dst_symbol, kind, tier, line, \
+             count) FROM STDIN (FORMAT binary)",
+        )
+        .await?;
+    modules
+        .send(tx, "COPY modules (run_id, slug, workspace_id, name, parent, path) FROM STDIN (FORMAT binary)")
+        .await?;
+    files.send(tx, "COPY module_files (run_id, path, workspace_id, module, rank) FROM STDIN (FORMAT binary)").await?;
+    externals
+        .send(tx, "COPY external_dependencies (run_id, path, package, workspace_id, count) FROM STDIN (FORMAT binary)")
+        .await?;
+    sqlx::query!("UPDATE chunk_runs SET linked_at = now() WHERE run_id = $1", run).execute(tx).await?;
+    Ok(())
+}
+
+async fn count_rows(tx: &mut PgConnection, of: &WorkOf, analyser: &str) -> Result<Linked, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT
+               (SELECT count(*) FROM snapshot_files JOIN file_versions USING (file_version_id)
+                WHERE run_id = $1 AND analyser = $2 AND file_versions.skip_reason IS NULL) AS "files!",
+               (SELECT count(*) FROM snapshot_files AS listed
+                LEFT JOIN file_versions AS stored
+                    ON stored.file_version_id = listed.file_version_id AND stored.analyser = $2
+                WHERE run_id = $1 AND (listed.skip_reason IS NOT NULL OR stored.skip_reason IS NOT NULL))
+                   AS "skipped!",
+               (SELECT count(*) FROM snapshot_files JOIN symbols USING (file_version_id)
+                WHERE run_id = $1 AND analyser = $2) AS "symbols!",
+               (SELECT count(*) FROM edges WHERE run_id = $1) AS "edges!",
+               (SELECT count(*) FROM modules WHERE run_id = $1) AS "modules!",
+               (SELECT count(*) FROM file_batches WHERE run_id = $1 AND failure_reason IS NOT NULL)
+                   AS "failed_batches!",
+               linked_at AS "linked_at!"
+           FROM chunk_runs WHERE run_id = $1"#,
+        of.run.as_uuid(),
+        analyser
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(Linked {
+        files: count(row.files),
+        skipped: count(row.skipped),
+        symbols: count(row.symbols),
+        edges: count(row.edges),
+        modules: count(row.modules),
+        failed_batches: count(row.failed_batches),
+        linked_at: row.linked_at,
+    })
+}

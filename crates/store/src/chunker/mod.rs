@@ -1,0 +1,10 @@
+//! What the chunker writes: analyses of file versions, the fan-in of their batches, and the graph of a snapshot.
+
+mod batch;
+mod link;
+mod rows;
+
+pub use link::{LinkRows, Linked, SnapshotFile};
+pub use rows::{
+    EdgeRow, ExternalDependencyRow, FileVersionRow, ImportRow, ModuleFileRow, ModuleRow, RefRow, SymbolRow,
+};

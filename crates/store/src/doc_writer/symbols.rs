@@ -1,0 +1,230 @@
+//! Symbols of a snapshot, a page's worth at a time.
+
+use caffeine_model::{RunId, WorkspaceId};
+
+use super::{SymbolCountRow, count};
+use crate::{Store, StoreError};
+
+/// The kinds of symbols that make up a public interface; members without a body of their own (fields, variants) are
+/// shown with their type.
+pub const API_KINDS: &[&str] = &[
+    "class",
+    "struct",
+    "union",
+    "enum",
+    "interface",
+    "trait",
+    "function",
+    "method",
+    "constructor",
+    "constant",
+    "variable",
+    "type_alias",
+    "macro",
+    "annotation",
+    "namespace",
+];
+
+/// Kinds that are no names of the program.
+const NO_NAMES: &[&str] = &["heading", "impl"];
+
+/// Something a file declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SymbolRow {
+    /// The file.
+    pub path: String,
+    /// Slug of the file's module.
+    pub module: String,
+    /// The file's language.
+    pub language: String,
+    /// Position in the file.
+    pub ordinal: u32,
+    /// Position of the symbol it belongs to.
+    pub parent: Option<u32>,
+    /// What it is.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its name with those around it.
+    pub qualified: String,
+    /// Its declaration on one line.
+    pub signature: String,
+    /// First paragraph of its documentation.
+    pub doc: String,
+    /// Whether other files can reach it.
+    pub exported: bool,
+    /// First line.
+    pub start_line: u32,
+    /// Last line, inclusive.
+    pub end_line: u32,
+}
+
+/// A row of one of the statements below.
+macro_rules! symbol_rows {
+    ($($argument:tt)*) => {
+        sqlx::query!($($argument)*).map(|row| SymbolRow {
+            path: row.path,
+            module: row.module,
+            language: row.language,
+            ordinal: row.ordinal.unsigned_abs(),
+            parent: row.parent.map(i32::unsigned_abs),
+            kind: row.kind,
+            name: row.name,
+            qualified: row.qualified,
+            signature: row.signature,
+            doc: row.doc,
+            exported: row.exported,
+            start_line: row.start_line.unsigned_abs(),
+            end_line: row.end_line.unsigned_abs(),
+        })
+    };
+}
+
+impl Store {
+    /// How many symbols each module has, by module and first letter.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn symbol_counts(
+        &self,
+        workspace: WorkspaceId,
+        run: RunId,
+        analyser: &str,
+    ) -> Result<Vec<SymbolCountRow>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT m.module AS "module!", l.letter AS "letter!", count(*) AS symbols,
+               count(*) FILTER (WHERE y.exported AND f.category = 'source' AND y.kind = ANY($4)) AS exported
+               FROM snapshot_files s
+               JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3
+               JOIN symbols y ON y.file_version_id = s.file_version_id AND y.analyser = $3
+               JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path
+               CROSS JOIN LATERAL (SELECT CASE WHEN lower(left(y.name, 1)) COLLATE "C" BETWEEN 'a' AND 'z'
+                   THEN lower(left(y.name, 1)) ELSE '_' END COLLATE "C" AS letter) l
+               WHERE s.run_id = $1 AND s.workspace_id = $2 AND y.kind <> ALL($5)
+               GROUP BY m.module, l.letter ORDER BY m.module COLLATE "C", l.letter"#,
+            run.as_uuid(),
+            workspace.as_uuid(),
+            analyser,
+            &words(API_KINDS),
+            &words(NO_NAMES)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| SymbolCountRow {
+                module: row.module,
+                letter: row.letter,
+                symbols: count(row.symbols),
+                exported: count(row.exported),
+            })
+            .collect())
+    }
+
+    /// The public interface: by module, path and position, from `offset` on. Empty `modules` means all.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn api_symbols(
+        &self,
+        workspace: WorkspaceId,
+        run: RunId,
+        analyser: &str,
+        modules: &[String],
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<SymbolRow>, StoreError> {
+        Ok(symbol_rows!(
+            "SELECT s.path, m.module, f.language, y.ordinal, y.parent, y.kind, y.name, y.qualified, y.signature, y.doc, \
+             y.exported, y.start_line, y.end_line FROM snapshot_files s \
+             JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3 \
+             JOIN symbols y ON y.file_version_id = s.file_version_id AND y.analyser = $3 \
+             JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path \
+             WHERE s.run_id = $1 AND s.workspace_id = $2 AND y.exported AND f.category = 'source' AND y.kind = ANY($4) \
+             AND (cardinality($5::text[]) = 0 OR m.module = ANY($5)) \
+             ORDER BY m.module COLLATE \"C\", s.path, y.ordinal OFFSET $6 LIMIT $7",
+            run.as_uuid(),
+            workspace.as_uuid(),
+            analyser,
+            &words(API_KINDS),
+            modules,
+            i64::from(offset),
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// The index of names that begin with a letter (`_` for everything else, empty for all), by name in lower case,
+    /// name, path and position.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn symbol_index(
+        &self,
+        workspace: WorkspaceId,
+        run: RunId,
+        analyser: &str,
+        letter: &str,
+        offset: u32,
+        limit: u32,
+    ) -> Result<Vec<SymbolRow>, StoreError> {
+        Ok(symbol_rows!(
+            r#"SELECT s.path, m.module, f.language, y.ordinal, y.parent, y.kind, y.name, y.qualified, '' AS "signature!",
+               '' AS "doc!", y.exported, y.start_line, y.end_line FROM snapshot_files s
+               JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3
+               JOIN symbols y ON y.file_version_id = s.file_version_id AND y.analyser = $3
+               JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path
+               CROSS JOIN LATERAL (SELECT CASE WHEN lower(left(y.name, 1)) COLLATE "C" BETWEEN 'a' AND 'z'
+                   THEN lower(left(y.name, 1)) ELSE '_' END COLLATE "C" AS letter) l
+               WHERE s.run_id = $1 AND s.workspace_id = $2 AND y.kind <> ALL($4) AND ($5 = '' OR l.letter = $5)
+               ORDER BY l.letter, lower(y.name) COLLATE "C", y.name COLLATE "C", s.path, y.ordinal OFFSET $6 LIMIT $7"#,
+            run.as_uuid(),
+            workspace.as_uuid(),
+            analyser,
+            &words(NO_NAMES),
+            letter,
+            i64::from(offset),
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// What these files declare at their top, by path and position; at most `per_file` of each. The documentation of
+    /// a file itself comes as its first symbol, of the kind `module`.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn file_symbols(
+        &self,
+        workspace: WorkspaceId,
+        run: RunId,
+        analyser: &str,
+        paths: &[String],
+        per_file: u32,
+    ) -> Result<Vec<SymbolRow>, StoreError> {
+        Ok(symbol_rows!(
+            "SELECT s.path, m.module, f.language, y.ordinal, y.parent, y.kind, y.name, y.qualified, y.signature, y.doc, \
+             y.exported, y.start_line, y.end_line FROM snapshot_files s \
+             JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3 \
+             JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path \
+             CROSS JOIN LATERAL (SELECT * FROM symbols z WHERE z.file_version_id = s.file_version_id AND z.analyser = $3 \
+             AND z.parent IS NULL AND z.kind <> ALL($4) ORDER BY (z.kind <> 'module' OR z.ordinal > 0), NOT z.exported, z.ordinal \
+             LIMIT $6) y \
+             WHERE s.run_id = $1 AND s.workspace_id = $2 AND s.path = ANY($5) ORDER BY s.path, y.ordinal",
+            run.as_uuid(),
+            workspace.as_uuid(),
+            analyser,
+            &words(NO_NAMES),
+            paths,
+            i64::from(per_file)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}

@@ -1,0 +1,27 @@
+//! What the gateway stores and reads: identities, repositories, runs, prompts, the outbox; and its readings of what
+//! the other services wrote.
+//!
+//! Locks are taken in one order: run, then repository. `FOR NO KEY UPDATE`, so that rows of other services that hang
+//! on a run or a repository by foreign key do not wait.
+
+mod documents;
+mod identity;
+mod outbox;
+mod page;
+mod projection;
+mod prompts;
+mod repositories;
+mod run_start;
+mod runs;
+mod search;
+
+pub use documents::{DocumentRow, PageEntryRow, PageRow, SourceRow};
+pub use identity::{NewToken, PrincipalRow};
+pub use outbox::{OutboxBody, OutboxRow};
+pub use page::{Cursor, Page};
+pub use projection::{Applied, Change, Fact, FailureText};
+pub use prompts::{BuiltInTemplate, NewVersion, TemplateRow, VersionRow};
+pub use repositories::{NewRepository, RepositoryRow};
+pub use run_start::{DocumentStart, RunStart, TemplateStart};
+pub use runs::{Created, EventRow, NewDocument, NewRun, RunDocumentRow, RunRow, Versions};
+pub use search::{HitRow, SearchQuery};

@@ -1,0 +1,33 @@
+//! Pages of lists, by keyset: a list that grows while it is read shows nothing twice.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// The place after a row in a list that is ordered by age, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// When the row was made.
+    pub created_at: DateTime<Utc>,
+    /// Its identifier, which breaks ties.
+    pub id: Uuid,
+}
+
+/// Some rows of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page of `limit` rows from up to `limit + 1`.
+    pub(crate) fn cut(mut items: Vec<T>, limit: i64, cursor: impl Fn(&T) -> Cursor) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = if more { items.last().map(cursor) } else { None };
+        Self { items, next }
+    }
+}

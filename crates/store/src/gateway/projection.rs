@@ -1,0 +1,294 @@
+//! The projector's transaction: a fact about a run becomes an event, a state and, at the end, the start of the next
+//! run.
+
+use caffeine_model::{DocumentId, DocumentState, Oid, RepositoryId, RunId, RunState, WorkspaceId};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::run_start::{self, Announce};
+use super::runs::Versions;
+use crate::{Store, StoreError};
+
+/// Why something failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureText {
+    /// A stable word.
+    pub code: String,
+    /// One sentence for a person.
+    pub reason: String,
+}
+
+/// What a fact changes besides being an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The run has come this far.
+    Reached(RunState),
+    /// The commit is pinned; the run is being cloned.
+    Planned {
+        /// The commit.
+        commit: Oid,
+    },
+    /// The pages of a document are known.
+    DocumentPlanned {
+        /// Which document.
+        document: DocumentId,
+        /// How many pages.
+        pages: u32,
+    },
+    /// A document has ended.
+    DocumentCompleted {
+        /// Which document.
+        document: DocumentId,
+        /// How many pages it has.
+        pages: u32,
+        /// How many of them could not be written.
+        failed_pages: u32,
+        /// Set if no page could be written.
+        failure: Option<FailureText>,
+    },
+    /// The run has ended without a usable result.
+    Failed(FailureText),
+    /// A person has ended the run.
+    Cancelled,
+    /// Nothing.
+    Noted,
+}
+
+/// A fact about a run.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// The tenant.
+    pub workspace: WorkspaceId,
+    /// The run.
+    pub run: RunId,
+    /// Names the fact, once per run.
+    pub transition: String,
+    /// When, by the clock of the stage.
+    pub occurred_at: DateTime<Utc>,
+    /// What readers see.
+    pub payload: Value,
+    /// What it changes.
+    pub change: Change,
+}
+
+/// What became of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// There is no such run any more.
+    Gone,
+    /// It was known already; the run's events end at this sequence.
+    Known(u64),
+    /// It is an event now.
+    Stored {
+        /// Its place in the run.
+        sequence: u64,
+        /// The run's state now.
+        state: RunState,
+        /// The state before.
+        before: RunState,
+        /// The queued run that has been started because this one has ended.
+        started: Option<RunId>,
+    },
+}
+
+/// A run under its lock.
+struct Locked {
+    repository: RepositoryId,
+    reference: String,
+    state: RunState,
+    sequence: i64,
+}
+
+impl Store {
+    /// Applies a fact to its run, once, however often and in whatever order facts arrive.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn apply_fact(
+        &self,
+        fact: &Fact,
+        versions: &Versions,
+        announce: &(dyn Fn(&run_start::RunStart) -> Vec<super::OutboxBody> + Send + Sync),
+    ) -> Result<Applied, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let Some(locked) = lock(&mut tx, fact).await? else {
+            return Ok(Applied::Gone);
+        };
+        let sequence = locked.sequence + 1;
+        if !insert_event(&mut tx, fact, sequence).await? {
+            return Ok(Applied::Known(locked.sequence.unsigned_abs()));
+        }
+        change_document(&mut tx, fact).await?;
+        let reached = locked.state.advance(reached(&fact.change));
+        let state = if reached.is_terminal() { reached } else { ended(&mut tx, fact.run, reached).await? };
+        let (commit, failure) = match &fact.change {
+            Change::Planned { commit } => (Some(commit), None),
+            // A failure that arrives after the end explains nothing.
+            Change::Failed(failure) if !locked.state.is_terminal() => (None, Some(failure)),
+            _ => (None, None),
+        };
+        sqlx::query!(
+            "UPDATE runs SET state = $2, last_sequence = $3, commit_oid = coalesce(commit_oid, $4), \
+                 failure_code = coalesce(failure_code, $5), failure_reason = coalesce(failure_reason, $6), \
+                 ended_at = CASE WHEN $7 THEN coalesce(ended_at, now()) END \
+             WHERE run_id = $1",
+            fact.run.as_uuid(),
+            state.as_str(),
+            sequence,
+            commit.map(|oid| &oid.as_bytes()[..]),
+            failure.map(|failure| failure.code.as_str()),
+            failure.map(|failure| failure.reason.as_str()),
+            state.is_terminal()
+        )
+        .execute(&mut *tx)
+        .await?;
+        let ends_now = state.is_terminal() && !locked.state.is_terminal();
+        let started = if ends_now { start_queued(&mut tx, &locked, versions, announce).await? } else { None };
+        tx.commit().await?;
+        Ok(Applied::Stored { sequence: sequence.unsigned_abs(), state, before: locked.state, started })
+    }
+}
+
+/// The state that a change speaks of.
+fn reached(change: &Change) -> RunState {
+    match change {
+        Change::Reached(state) => *state,
+        Change::Planned { .. } => RunState::Cloning,
+        Change::Failed(_) => RunState::Failed,
+        Change::Cancelled => RunState::Cancelled,
+        // The lowest state: no move.
+        Change::DocumentPlanned { .. } | Change::DocumentCompleted { .. } | Change::Noted => RunState::Queued,
+    }
+}
+
+async fn lock(connection: &mut PgConnection, fact: &Fact) -> Result<Option<Locked>, StoreError> {
+    let row = sqlx::query!(
+        "SELECT repository_id, ref AS reference, state, last_sequence FROM runs \
+         WHERE workspace_id = $1 AND run_id = $2 FOR NO KEY UPDATE",
+        fact.workspace.as_uuid(),
+        fact.run.as_uuid()
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        Ok(Locked {
+            repository: RepositoryId::from_uuid(row.repository_id),
+            reference: row.reference,
+            state: row.state.parse().map_err(|error| StoreError::corrupt("runs.state", error))?,
+            sequence: row.last_sequence,
+        })
+    })
+    .transpose()
+}
+
+/// Whether the fact is new.
+async fn insert_event(connection: &mut PgConnection, fact: &Fact, sequence: i64) -> Result<bool, StoreError> {
+    let inserted = sqlx::query!(
+        "INSERT INTO run_events (run_id, sequence, workspace_id, transition, occurred_at, payload) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (run_id, transition) DO NOTHING",
+        fact.run.as_uuid(),
+        sequence,
+        fact.workspace.as_uuid(),
+        fact.transition,
+        fact.occurred_at,
+        fact.payload
+    )
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Moves a document forward; one that has ended stays as it is, and a plan that comes late only adds its pages.
+async fn change_document(connection: &mut PgConnection, fact: &Fact) -> Result<(), StoreError> {
+    match &fact.change {
+        Change::DocumentPlanned { document, pages } => {
+            sqlx::query!(
+                "UPDATE run_documents SET pages = coalesce(pages, $3), \
+                     state = CASE state WHEN 'requested' THEN 'writing' ELSE state END \
+                 WHERE run_id = $1 AND document_id = $2",
+                fact.run.as_uuid(),
+                document.as_uuid(),
+                count(*pages)
+            )
+            .execute(connection)
+            .await?;
+        }
+        Change::DocumentCompleted { document, pages, failed_pages, failure } => {
+            let state = match (failure, failed_pages) {
+                (Some(_), _) => DocumentState::Failed,
+                (None, 0) => DocumentState::Completed,
+                (None, _) => DocumentState::CompletedWithErrors,
+            };
+            sqlx::query!(
+                "UPDATE run_documents SET state = $3, pages = $4, failed_pages = $5, failure_reason = $6 \
+                 WHERE run_id = $1 AND document_id = $2 AND state IN ('requested', 'writing')",
+                fact.run.as_uuid(),
+                document.as_uuid(),
+                state.as_str(),
+                count(*pages),
+                count(*failed_pages),
+                failure.as_ref().map(|failure| failure.reason.as_str())
+            )
+            .execute(connection)
+            .await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn count(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+/// Asks the rows whether everything is there. A later statement than the lock, so it sees what the last holder wrote.
+async fn ended(connection: &mut PgConnection, run: RunId, state: RunState) -> Result<RunState, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT
+               (SELECT count(*) FROM run_events WHERE run_id = $1 AND transition IN ('analysed', 'indexed')) = 2
+               AND NOT EXISTS (SELECT FROM run_documents WHERE run_id = $1 AND state IN ('requested', 'writing'))
+                   AS "complete!",
+               EXISTS (SELECT FROM run_events
+                       WHERE run_id = $1 AND transition IN ('analysed', 'indexed')
+                         AND (payload ->> 'failed_batches')::bigint > 0)
+               OR EXISTS (SELECT FROM run_documents WHERE run_id = $1 AND state <> 'completed')
+                   AS "errors!""#,
+        run.as_uuid()
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(match (row.complete, row.errors) {
+        (false, _) => state,
+        (true, false) => RunState::Completed,
+        (true, true) => RunState::CompletedWithErrors,
+    })
+}
+
+/// Starts the run that waits for the end of this one.
+async fn start_queued(
+    connection: &mut PgConnection,
+    ended: &Locked,
+    versions: &Versions,
+    announce: Announce<'_>,
+) -> Result<Option<RunId>, StoreError> {
+    // Whoever queues a run holds this lock from its look at the working run to its commit.
+    sqlx::query!(
+        "SELECT 1 AS one FROM repositories WHERE repository_id = $1 FOR NO KEY UPDATE",
+        ended.repository.as_uuid()
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let queued = sqlx::query_scalar!(
+        "SELECT run_id FROM runs WHERE repository_id = $1 AND ref = $2 AND state = 'queued' FOR NO KEY UPDATE",
+        ended.repository.as_uuid(),
+        ended.reference
+    )
+    .fetch_optional(&mut *connection)
+    .await?
+    .map(RunId::from_uuid);
+    if let Some(run) = queued {
+        run_start::start(connection, run, versions, announce).await?;
+    }
+    Ok(queued)
+}

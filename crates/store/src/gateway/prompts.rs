@@ -1,0 +1,264 @@
+//! Prompt templates. A version never changes; an edit is the next version.
+
+use caffeine_model::{TemplateId, TemplateVersionId, WorkspaceId};
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{Store, StoreError};
+
+/// A template that ships with the program.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltInTemplate {
+    /// Its name, unique among the built-in ones.
+    pub name: &'static str,
+    /// What it is for.
+    pub description: &'static str,
+    /// The system prompt.
+    pub system: &'static str,
+    /// The body with its placeholders.
+    pub body: &'static str,
+}
+
+/// The text of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewVersion {
+    /// The system prompt.
+    pub system: String,
+    /// The body with its placeholders.
+    pub body: String,
+}
+
+/// A template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateRow {
+    /// Its identifier.
+    pub id: TemplateId,
+    /// Whether it ships with the program.
+    pub built_in: bool,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Number of its latest version.
+    pub latest_number: u32,
+    /// Its latest version.
+    pub latest_version: TemplateVersionId,
+}
+
+/// A version of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Its identifier.
+    pub id: TemplateVersionId,
+    /// Its number, from 1.
+    pub number: u32,
+    /// The system prompt.
+    pub system: String,
+    /// The body with its placeholders.
+    pub body: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+struct Raw {
+    template_id: Uuid,
+    built_in: bool,
+    name: String,
+    description: String,
+    created_at: DateTime<Utc>,
+    number: i32,
+    template_version_id: Uuid,
+}
+
+impl From<Raw> for TemplateRow {
+    fn from(raw: Raw) -> Self {
+        Self {
+            id: TemplateId::from_uuid(raw.template_id),
+            built_in: raw.built_in,
+            name: raw.name,
+            description: raw.description,
+            created_at: raw.created_at,
+            latest_number: raw.number.unsigned_abs(),
+            latest_version: TemplateVersionId::from_uuid(raw.template_version_id),
+        }
+    }
+}
+
+impl Store {
+    /// Makes sure that the built-in templates exist with this text; a changed text is a new version.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn seed_templates(&self, templates: &[BuiltInTemplate]) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        for template in templates {
+            sqlx::query!(
+                "INSERT INTO prompt_templates (template_id, name, description) VALUES ($1, $2, $3) \
+                 ON CONFLICT (workspace_id, name) DO UPDATE SET description = excluded.description",
+                TemplateId::generate().as_uuid(),
+                template.name,
+                template.description
+            )
+            .execute(&mut *tx)
+            .await?;
+            let id = sqlx::query_scalar!(
+                "SELECT template_id FROM prompt_templates WHERE workspace_id IS NULL AND name = $1 FOR NO KEY UPDATE",
+                template.name
+            )
+            .fetch_one(&mut *tx)
+            .await?;
+            let latest = sqlx::query!(
+                "SELECT system, body FROM prompt_versions WHERE template_id = $1 ORDER BY number DESC LIMIT 1",
+                id
+            )
+            .fetch_optional(&mut *tx)
+            .await?;
+            let same = latest.is_some_and(|latest| latest.system == template.system && latest.body == template.body);
+            if !same {
+                let version = NewVersion { system: template.system.to_owned(), body: template.body.to_owned() };
+                add_version(&mut tx, id, &version).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The templates that a workspace sees: its own and the built-in ones, by name.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn templates(&self, workspace: WorkspaceId, limit: i64) -> Result<Vec<TemplateRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            Raw,
+            r#"SELECT t.template_id, t.workspace_id IS NULL AS "built_in!", t.name, t.description, t.created_at,
+                      v.number AS "number!", v.template_version_id AS "template_version_id!"
+               FROM prompt_templates t
+               JOIN LATERAL (SELECT number, template_version_id FROM prompt_versions
+                             WHERE template_id = t.template_id ORDER BY number DESC LIMIT 1) v ON true
+               WHERE t.workspace_id = $1 OR t.workspace_id IS NULL
+               ORDER BY t.name, t.template_id LIMIT $2"#,
+            workspace.as_uuid(),
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(TemplateRow::from).collect())
+    }
+
+    /// One template that a workspace sees.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn template(&self, workspace: WorkspaceId, id: TemplateId) -> Result<Option<TemplateRow>, StoreError> {
+        let row = sqlx::query_as!(
+            Raw,
+            r#"SELECT t.template_id, t.workspace_id IS NULL AS "built_in!", t.name, t.description, t.created_at,
+                      v.number AS "number!", v.template_version_id AS "template_version_id!"
+               FROM prompt_templates t
+               JOIN LATERAL (SELECT number, template_version_id FROM prompt_versions
+                             WHERE template_id = t.template_id ORDER BY number DESC LIMIT 1) v ON true
+               WHERE t.template_id = $2 AND (t.workspace_id = $1 OR t.workspace_id IS NULL)"#,
+            workspace.as_uuid(),
+            id.as_uuid()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(TemplateRow::from))
+    }
+
+    /// The latest versions of a template, newest first. The caller has checked that the workspace sees it.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn template_versions(&self, id: TemplateId, limit: i64) -> Result<Vec<VersionRow>, StoreError> {
+        let rows = sqlx::query!(
+            "SELECT template_version_id, number, system, body, created_at FROM prompt_versions \
+             WHERE template_id = $1 ORDER BY number DESC LIMIT $2",
+            id.as_uuid(),
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| VersionRow {
+                id: TemplateVersionId::from_uuid(row.template_version_id),
+                number: row.number.unsigned_abs(),
+                system: row.system,
+                body: row.body,
+                created_at: row.created_at,
+            })
+            .collect())
+    }
+
+    /// Makes a template with its first version.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] if the workspace has one of that name.
+    pub async fn create_template(
+        &self,
+        workspace: WorkspaceId,
+        name: &str,
+        description: &str,
+        version: &NewVersion,
+    ) -> Result<TemplateId, StoreError> {
+        let id = TemplateId::generate();
+        let mut tx = self.pool.begin().await?;
+        sqlx::query!(
+            "INSERT INTO prompt_templates (template_id, workspace_id, name, description) VALUES ($1, $2, $3, $4)",
+            id.as_uuid(),
+            workspace.as_uuid(),
+            name,
+            description
+        )
+        .execute(&mut *tx)
+        .await?;
+        add_version(&mut tx, id.as_uuid(), version).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Adds a version to a template of the workspace. `false` if the workspace has no such template of its own.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn create_template_version(
+        &self,
+        workspace: WorkspaceId,
+        id: TemplateId,
+        version: &NewVersion,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let found = sqlx::query_scalar!(
+            "SELECT template_id FROM prompt_templates WHERE template_id = $1 AND workspace_id = $2 FOR NO KEY UPDATE",
+            id.as_uuid(),
+            workspace.as_uuid()
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        add_version(&mut tx, id.as_uuid(), version).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+/// The caller holds the template's lock, so numbers have no gap.
+async fn add_version(connection: &mut PgConnection, template: Uuid, version: &NewVersion) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO prompt_versions (template_version_id, template_id, number, system, body) \
+         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4 FROM prompt_versions WHERE template_id = $2",
+        TemplateVersionId::generate().as_uuid(),
+        template,
+        version.system,
+        version.body
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! The connection pool and the schema's version.
+
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool};
+
+use crate::StoreError;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+
+/// A pool of connections. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+}
+
+/// How the database's schema relates to this program's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationStatus {
+    /// The same.
+    Current,
+    /// This many migrations are missing: run `caffeine migrate`.
+    Pending(usize),
+    /// The database is newer than this program.
+    Ahead,
+}
+
+impl Store {
+    /// Connects with at most `connections` connections. `application` is shown in `pg_stat_activity`.
+    ///
+    /// # Errors
+    /// If the URL is malformed or the server cannot be reached within ten seconds.
+    pub async fn connect(url: &str, connections: u32, application: &str) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse()?;
+        let options = options.application_name(application).disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Applies the missing migrations; safe to run from several places at once.
+    ///
+    /// # Errors
+    /// If a migration fails; those before it stay applied.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        MIGRATIONS.run(&self.pool).await.map_err(|error| StoreError::Other(sqlx::Error::Migrate(Box::new(error))))
+    }
+
+    /// Compares the applied migrations with those of this program.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn migration_status(&self) -> Result<MigrationStatus, StoreError> {
+        // The table does not exist before the first migration, so this one statement cannot be compile-checked.
+        let applied: Vec<i64> = match sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success")
+            .fetch_all(&self.pool)
+            .await
+        {
+            Ok(versions) => versions,
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        let pending = known.iter().filter(|version| !applied.contains(version)).count();
+        if pending > 0 {
+            return Ok(MigrationStatus::Pending(pending));
+        }
+        let ahead = applied.iter().any(|version| !known.contains(version));
+        Ok(if ahead { MigrationStatus::Ahead } else { MigrationStatus::Current })
+    }
+
+    /// Asks the database for a sign of life: for readiness.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query!("SELECT 1 AS one").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes all connections after their statements have ended.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps repositories documented: clones, analyses and writes documentation whose statements cite lines.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process, with servers of its own unless CAFFEINE_NATS_URL and CAFFEINE_DATABASE_URL are set.
+    Up(UpArgs),
+    /// Run some services in this process, with the servers from the configuration.
+    Serve(ServeArgs),
+    /// Document one repository: submit it, show progress, write the pages as a tree of Markdown.
+    Document(DocumentArgs),
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Create and update streams and consumers on the broker.
+    Provision(ProvisionArgs),
+    /// Name each missing or wrong setting, program or server.
+    Doctor,
+}
+
+/// Options of the embedded mode.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EmbeddedArgs {
+    /// Directory for the database, the streams, the mirrors and the administrator's token.
+    #[arg(long, value_name = "DIR", default_value_os_t = default_data())]
+    pub(crate) data: PathBuf,
+    /// A git server on a private address that may be cloned from, as host:port. May be given several times.
+    #[arg(long = "allow-host", value_name = "HOST:PORT")]
+    pub(crate) allow_hosts: Vec<String>,
+}
+
+/// Options of `up`.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) embedded: EmbeddedArgs,
+    /// Where the gateway listens. Only loopback is safe without TLS in front.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+}
+
+/// A service that `serve` can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// REST, SSE, login; projects transitions.
+    Gateway,
+    /// Git.
+    Cloner,
+    /// Analysis and linking.
+    Chunker,
+    /// Vectors.
+    Embedder,
+    /// Documents.
+    DocWriter,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Which services.
+    #[arg(required = true)]
+    pub(crate) roles: Vec<Role>,
+}
+
+/// Options of `document`.
+#[derive(Debug, Args)]
+pub(crate) struct DocumentArgs {
+    /// https:// or http:// address of a git repository, or the path of a local one.
+    pub(crate) repository: String,
+    /// Branch, tag or commit; the remote's default branch if not given.
+    #[arg(long = "ref", value_name = "REF", default_value = "")]
+    pub(crate) reference: String,
+    /// Directory to write the pages to; emptied of earlier pages.
+    #[arg(long, value_name = "DIR", default_value = "caffeine-docs")]
+    pub(crate) out: PathBuf,
+    /// Also write a document from this prompt template (by name), with a model if ANTHROPIC access is configured.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) template: Option<String>,
+    /// What the template document is about: the text that relevant code is looked up with.
+    #[arg(long, requires = "template", value_name = "TEXT", default_value = "")]
+    pub(crate) query: String,
+    /// {style} of the template.
+    #[arg(long, requires = "template", value_name = "TEXT", default_value = "concise, for engineers")]
+    pub(crate) style: String,
+    /// Use a running installation instead of an embedded one.
+    #[arg(long, value_name = "URL", env = "CAFFEINE_SERVER", requires = "token")]
+    pub(crate) server: Option<url::Url>,
+    /// API token for --server; better given by the environment than on the command line.
+    #[arg(long, value_name = "TOKEN", env = "CAFFEINE_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    #[command(flatten)]
+    pub(crate) embedded: EmbeddedArgs,
+}
+
+/// How much disk the streams may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// A laptop: about 1 GiB in all.
+    Embedded,
+    /// One server.
+    Server,
+    /// Three servers, three replicas.
+    Cluster,
+}
+
+/// Options of `provision`.
+#[derive(Debug, Args)]
+pub(crate) struct ProvisionArgs {
+    /// How much disk the streams may take.
+    #[arg(long, value_enum, default_value = "server")]
+    pub(crate) profile: Profile,
+}
+
+/// `$XDG_DATA_HOME/caffeine`, else `~/.local/share/caffeine`, else `./.caffeine`.
+fn default_data() -> PathBuf {
+    std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".local/share")))
+        .map_or_else(|| PathBuf::from(".caffeine"), |share| share.join("caffeine"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,137 @@
+//! `caffeine doctor`: one line per setting, program and server, and what to do about each that is wrong.
+
+use std::process::ExitCode;
+
+use caffeine_bus::Bus;
+use caffeine_contract::Service as Name;
+use caffeine_kit::{Configuration, Service, Settings, redact_url};
+use caffeine_servers::Tools;
+use caffeine_store::{MigrationStatus, Store};
+
+/// Collects findings and prints each as it comes.
+#[derive(Default)]
+struct Report {
+    problems: usize,
+}
+
+impl Report {
+    fn ok(&self, what: &str, detail: &str) {
+        println!("ok       {what}: {detail}");
+    }
+
+    fn note(&self, what: &str, detail: &str) {
+        println!("note     {what}: {detail}");
+    }
+
+    fn problem(&mut self, what: &str, detail: &str) {
+        self.problems += 1;
+        println!("PROBLEM  {what}: {detail}");
+    }
+
+    fn check<E: std::fmt::Display>(&mut self, what: &str, outcome: Result<String, E>) {
+        match outcome {
+            Ok(detail) => self.ok(what, &detail),
+            Err(error) => self.problem(what, &format!("{error:#}")),
+        }
+    }
+}
+
+/// Checks everything; the exit code is 1 if anything is wrong.
+pub(crate) async fn doctor() -> anyhow::Result<ExitCode> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut report = Report::default();
+    programs(&mut report);
+    match Configuration::from_process(None) {
+        Ok(configuration) => {
+            sections(&mut report, &configuration);
+            match configuration.settings() {
+                Ok(settings) => {
+                    database(&mut report, &settings).await;
+                    broker(&mut report, &settings).await;
+                }
+                Err(error) => report.problem("settings", &error.to_string()),
+            }
+        }
+        Err(error) => report.problem("settings", &error.to_string()),
+    }
+    match report.problems {
+        0 => println!("Everything is in order."),
+        1 => println!("1 problem."),
+        count => println!("{count} problems."),
+    }
+    Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn programs(report: &mut Report) {
+    match Tools::locate() {
+        Ok(_) => report.ok("programs", "nats-server and PostgreSQL for the embedded mode are in place"),
+        Err(error) => report.note("programs", &format!("the embedded mode cannot start servers of its own: {error}")),
+    }
+    let git = std::process::Command::new("git").arg("--version").output();
+    match git {
+        Ok(output) if output.status.success() => {
+            report.ok("git", String::from_utf8_lossy(&output.stdout).trim());
+        }
+        _ => report.note("git", "not found; only needed to document a local path"),
+    }
+}
+
+fn sections(report: &mut Report, configuration: &Configuration) {
+    fn section<S: Service>(report: &mut Report, configuration: &Configuration) {
+        let outcome = configuration.section::<S::Config>(S::NAME.as_str()).map(|_| "understood".to_owned());
+        report.check(&format!("settings of {}", S::NAME.as_str()), outcome);
+    }
+    section::<caffeine_gateway::Gateway>(report, configuration);
+    section::<caffeine_cloner::Cloner>(report, configuration);
+    section::<caffeine_chunker::ChunkerService>(report, configuration);
+    section::<caffeine_embedder::EmbedderService>(report, configuration);
+    section::<caffeine_doc_writer::DocWriter>(report, configuration);
+}
+
+async fn database(report: &mut Report, settings: &Settings) {
+    let Some(url) = settings.database_url.as_deref() else {
+        report.note("database", "CAFFEINE_DATABASE_URL is not set: `caffeine up` starts a PostgreSQL of its own");
+        return;
+    };
+    let store = match Store::connect(url, 1, "caffeine doctor").await {
+        Ok(store) => store,
+        Err(error) => {
+            report.problem("database", &format!("{}: {:#}", redact_url(url), anyhow::Error::new(error)));
+            return;
+        }
+    };
+    match store.migration_status().await {
+        Ok(MigrationStatus::Current) => report.ok("database", &format!("{}, schema is current", redact_url(url))),
+        Ok(MigrationStatus::Pending(count)) => {
+            report.problem("database", &format!("{count} migrations are missing: run `caffeine migrate`"));
+        }
+        Ok(MigrationStatus::Ahead) => {
+            report.problem("database", "the schema is newer than this program: run a newer version");
+        }
+        Err(error) => report.problem("database", &format!("{:#}", anyhow::Error::new(error))),
+    }
+    store.close().await;
+}
+
+async fn broker(report: &mut Report, settings: &Settings) {
+    let Some(url) = settings.nats_url.as_deref() else {
+        report.note("broker", "CAFFEINE_NATS_URL is not set: `caffeine up` starts a nats-server of its own");
+        return;
+    };
+    let connected = match settings.bus_config("caffeine-doctor") {
+        Ok(config) => Bus::connect(&config).await.map_err(anyhow::Error::new),
+        Err(error) => Err(error.into()),
+    };
+    let bus = match connected {
+        Ok(bus) => bus,
+        Err(error) => {
+            report.problem("broker", &format!("{}: {error:#}", redact_url(url)));
+            return;
+        }
+    };
+    for service in Name::ALL.into_iter().filter(|service| *service != Name::Housekeeper) {
+        let outcome = caffeine_bus::verify_service(&bus, service).await.map(|()| "consumers are in place".to_owned());
+        report.check(&format!("broker for {}", service.as_str()), outcome);
+    }
+    bus.drain().await;
+}

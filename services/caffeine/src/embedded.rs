@@ -1,0 +1,222 @@
+//! The embedded mode: servers as children unless they are given, a schema and streams that are always current, all
+//! services in this process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use caffeine_bus::{Bus, StorageProfile};
+use caffeine_kit::{Configuration, Health, Telemetry};
+use caffeine_servers::Tools;
+use caffeine_servers::nats::{NatsOptions, NatsServer};
+use caffeine_servers::postgres::{PostgresOptions, PostgresServer};
+use caffeine_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{EmbeddedArgs, Role};
+use crate::roles::Roles;
+
+/// What the streams of the embedded mode may take in all, in bytes.
+const STREAM_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// A whole system in this process.
+pub(crate) struct Embedded {
+    roles: Roles,
+    health: Health,
+    /// Where the gateway answers.
+    pub(crate) base: url::Url,
+    /// Where health and metrics are.
+    pub(crate) health_address: SocketAddr,
+    /// The administrator's token.
+    pub(crate) token: String,
+    /// Where the token is kept.
+    pub(crate) token_file: PathBuf,
+    nats: Option<NatsServer>,
+    postgres: Option<PostgresServer>,
+}
+
+/// What `up` and `document` want differently.
+pub(crate) struct EmbeddedOptions {
+    /// Where the gateway listens; port 0 takes a free one.
+    pub(crate) listen: SocketAddr,
+    /// A log filter, if the configuration names none.
+    pub(crate) log: &'static str,
+}
+
+impl Embedded {
+    /// Starts everything and waits until the gateway answers.
+    ///
+    /// # Errors
+    /// A sentence that says which part did not start and what to do.
+    pub(crate) async fn start(
+        args: &EmbeddedArgs,
+        options: EmbeddedOptions,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        make_private(&args.data)?;
+        let data = args.data.canonicalize().context("resolve the data directory")?;
+        let mut variables = given_variables();
+        let (nats, postgres) = start_servers(&data, &mut variables).await?;
+
+        let listen = if options.listen.port() == 0 { free_port(options.listen)? } else { options.listen };
+        let token_file = data.join("admin-token");
+        let token = admin_token(&token_file)?;
+        let mut default = |name: &str, value: String| {
+            if !variables.iter().any(|(known, _)| known == name) {
+                variables.push((name.to_owned(), value));
+            }
+        };
+        default("CAFFEINE_LOG", options.log.to_owned());
+        default("CAFFEINE_GATEWAY_LISTEN", listen.to_string());
+        default("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string());
+        default("CAFFEINE_CLONER_DATA_DIR", data.join("mirrors").display().to_string());
+        if !args.allow_hosts.is_empty() {
+            default("CAFFEINE_CLONER_ALLOW_HOSTS", toml_list(&args.allow_hosts));
+        }
+
+        let configuration = Configuration::load(None, variables)?;
+        let settings = configuration.settings()?;
+        let telemetry = Telemetry::install("caffeine", &settings)?;
+        let store = Store::connect(settings.require_database_url()?, 1, "caffeine migrate").await?;
+        store.migrate().await.context("migrate the database")?;
+        store.close().await;
+        let bus = Bus::connect(&settings.bus_config("caffeine-provision")?).await?;
+        caffeine_bus::provision(&bus, StorageProfile::Embedded).await.context("provision the streams")?;
+        bus.drain().await;
+
+        let health = Health::new();
+        let roles = Roles::start(&Role::ALL, &configuration, &health, shutdown.clone()).await?;
+        let health_address = health
+            .serve(settings.health_listen, Some(telemetry), shutdown)
+            .await
+            .with_context(|| format!("listen on {} for health", settings.health_listen))?;
+        let base: url::Url = format!("http://{listen}/").parse().context("make the gateway's address")?;
+        wait_for_gateway(&base, &roles).await?;
+        Ok(Self { roles, health, base, health_address, token, token_file, nats, postgres })
+    }
+
+    /// Waits for the services to end (after the shutdown token was cancelled, or because one failed), then stops the
+    /// servers.
+    ///
+    /// # Errors
+    /// The first service's failure.
+    pub(crate) async fn join(self) -> anyhow::Result<()> {
+        let outcome = self.roles.join().await;
+        self.health.drain();
+        if let Some(mut nats) = self.nats {
+            nats.stop().await;
+        }
+        if let Some(mut postgres) = self.postgres {
+            postgres.stop().await;
+        }
+        outcome
+    }
+}
+
+/// The `CAFFEINE_*` variables of this process that are settings of the services.
+fn given_variables() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("CAFFEINE_"))
+        .collect()
+}
+
+async fn start_servers(
+    data: &Path,
+    variables: &mut Vec<(String, String)>,
+) -> anyhow::Result<(Option<NatsServer>, Option<PostgresServer>)> {
+    let given = |variables: &[(String, String)], name: &str| {
+        variables.iter().any(|(known, _)| known == name || known.strip_suffix("_FILE") == Some(name))
+    };
+    let mut nats = None;
+    if !given(variables, "CAFFEINE_NATS_URL") {
+        let server = NatsServer::start(NatsOptions {
+            tools: Tools::locate()?,
+            data_dir: data.join("nats"),
+            port: 0,
+            max_store_bytes: STREAM_BYTES,
+            sync_always: true,
+            monitor: false,
+        })
+        .await
+        .context("start nats-server")?;
+        variables.push(("CAFFEINE_NATS_URL".to_owned(), server.url()));
+        nats = Some(server);
+    }
+    let mut postgres = None;
+    if !given(variables, "CAFFEINE_DATABASE_URL") {
+        let server = PostgresServer::start(PostgresOptions {
+            tools: Tools::locate()?,
+            data_dir: data.join("postgres"),
+            durable: true,
+        })
+        .await
+        .context("start PostgreSQL")?;
+        variables.push(("CAFFEINE_DATABASE_URL".to_owned(), server.url()));
+        postgres = Some(server);
+    }
+    Ok((nats, postgres))
+}
+
+/// The administrator's token: made on the first start, kept in a file that only its owner can read.
+fn admin_token(file: &Path) -> anyhow::Result<String> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::read_to_string(file) {
+        Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("read the administrator's token from {}", file.display()));
+        }
+        _ => {}
+    }
+    let token = caffeine_gateway::generate_token().context("make the administrator's token")?;
+    let mut out = std::fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)
+        .with_context(|| format!("write the administrator's token to {}", file.display()))?;
+    out.write_all(token.as_bytes())?;
+    Ok(token)
+}
+
+/// The gateway is up when it answers.
+async fn wait_for_gateway(base: &url::Url, roles: &Roles) -> anyhow::Result<()> {
+    let health = base.join("api/v1/health").context("make the gateway's address")?;
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
+    for _ in 0..600 {
+        if roles.is_stopping() {
+            bail!("a service ended while starting; its error is in the log above");
+        }
+        if client.get(health.clone()).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bail!("the gateway did not answer at {base} within 30 seconds")
+}
+
+/// A TOML array of strings.
+fn toml_list(items: &[String]) -> String {
+    let quoted: Vec<String> =
+        items.iter().map(|item| format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\""))).collect();
+    format!("[{}]", quoted.join(","))
+}
+
+/// A port that was free a moment ago.
+fn free_port(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind(listen).with_context(|| format!("listen on {listen}"))?;
+    Ok(listener.local_addr()?)
+}
+
+/// The data directory holds passwords: nobody else may look inside.
+pub(crate) fn make_private(data: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .with_context(|| format!("create the data directory {}", data.display()))
+}

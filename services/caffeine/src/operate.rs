@@ -1,0 +1,77 @@
+//! What operators run: `up`, `serve`, `migrate`, `provision`.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use caffeine_bus::{Bus, StorageProfile};
+use caffeine_kit::{Configuration, Health, Telemetry, shutdown_on_signals};
+use caffeine_store::Store;
+
+use crate::cli::{Profile, Role, UpArgs};
+use crate::embedded::{Embedded, EmbeddedOptions};
+use crate::roles::Roles;
+
+/// Runs the embedded mode until a signal.
+pub(crate) async fn up(args: UpArgs) -> anyhow::Result<ExitCode> {
+    let shutdown = shutdown_on_signals().context("install signal handlers")?;
+    let options = EmbeddedOptions { listen: args.listen, log: "info,async_nats=warn,sqlx=warn,hyper=warn" };
+    let embedded = Embedded::start(&args.embedded, options, shutdown).await?;
+    println!("CaffeineCode is up.");
+    println!("  API      {}api/v1 (description: {0}api/v1/openapi.json)", embedded.base);
+    println!("  health   http://{}/readyz, metrics at /metrics", embedded.health_address);
+    println!("  token    {} (kept in {})", embedded.token, embedded.token_file.display());
+    println!("  data     {}", args.embedded.data.display());
+    println!("Stop it with Ctrl-C.");
+    embedded.join().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs some services with the configuration's servers until a signal.
+pub(crate) async fn serve(roles: &[Role]) -> anyhow::Result<ExitCode> {
+    let configuration = Configuration::from_process(None)?;
+    let settings = configuration.settings()?;
+    let telemetry = Telemetry::install("caffeine", &settings)?;
+    let shutdown = shutdown_on_signals().context("install signal handlers")?;
+    let health = Health::new();
+    let running = Roles::start(roles, &configuration, &health, shutdown.clone()).await?;
+    let address = health.serve(settings.health_listen, Some(telemetry), shutdown).await.context("serve health")?;
+    tracing::info!(%address, "serving health and metrics");
+    running.join().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Brings the schema up to date.
+pub(crate) async fn migrate() -> anyhow::Result<ExitCode> {
+    let settings = Configuration::from_process(None)?.settings()?;
+    let store = Store::connect(settings.require_database_url()?, 1, "caffeine migrate").await?;
+    store.migrate().await.context("migrate the database")?;
+    store.close().await;
+    println!("The database's schema is current.");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Creates and updates streams and consumers.
+pub(crate) async fn provision(profile: Profile) -> anyhow::Result<ExitCode> {
+    let settings = Configuration::from_process(None)?.settings()?;
+    let bus = Bus::connect(&settings.bus_config("caffeine-provision")?).await?;
+    let profile = match profile {
+        Profile::Embedded => StorageProfile::Embedded,
+        Profile::Server => StorageProfile::Server,
+        Profile::Cluster => StorageProfile::Cluster,
+    };
+    let report = caffeine_bus::provision(&bus, profile).await?;
+    bus.drain().await;
+    for name in &report.created {
+        println!("created {name}");
+    }
+    for name in &report.updated {
+        println!("updated {name}");
+    }
+    println!(
+        "{} created, {} updated, {} as they should be",
+        report.created.len(),
+        report.updated.len(),
+        report.unchanged
+    );
+    Ok(ExitCode::SUCCESS)
+}

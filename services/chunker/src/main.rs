@@ -1,0 +1,7 @@
+//! The chunker as a program of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    caffeine_kit::main::<caffeine_chunker::ChunkerService>()
+}

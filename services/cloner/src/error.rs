@@ -1,0 +1,64 @@
+//! Why a repository cannot be cloned.
+
+use std::time::Duration;
+
+use caffeine_bus::Failure;
+
+/// Every message is a sentence for the person who asked: what is wrong, and what to do. None holds a credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CloneError {
+    /// No repeat will help.
+    #[error("{reason}")]
+    Refused {
+        /// A stable word.
+        code: &'static str,
+        /// The sentence.
+        reason: String,
+    },
+    /// A repeat may help.
+    #[error("{reason}")]
+    Unreachable {
+        /// The sentence.
+        reason: String,
+    },
+    /// The job was cancelled while it worked.
+    #[error("the work was stopped")]
+    Stopped,
+    /// Another job uses the mirror.
+    #[error("another job uses the mirror of this repository")]
+    Busy,
+    /// The mirror on the disk lacks something or is damaged.
+    #[error("the mirror is damaged: {problem}")]
+    Damaged {
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl CloneError {
+    /// No repeat will help.
+    pub(crate) fn refused(code: &'static str, reason: impl Into<String>) -> Self {
+        Self::Refused { code, reason: reason.into() }
+    }
+
+    /// A repeat may help.
+    pub(crate) fn unreachable(reason: impl Into<String>) -> Self {
+        Self::Unreachable { reason: reason.into() }
+    }
+
+    /// What it means for a message that failed `attempts` times before.
+    #[must_use]
+    pub fn into_failure(self, attempts: u32) -> Failure {
+        match self {
+            Self::Refused { code, reason } => Failure::Reject { code, reason },
+            // Somebody is watching: a host that stays away fails the run in seconds, not in the minutes of the
+            // consumer's own delays.
+            Self::Unreachable { reason } => {
+                Failure::Retry { after: Some(Duration::from_secs(2 + 8 * u64::from(attempts.min(8)))), reason }
+            }
+            Self::Stopped => Failure::HandBack { after: Duration::ZERO },
+            Self::Busy => Failure::HandBack { after: Duration::from_secs(3) },
+            damaged @ Self::Damaged { .. } => Failure::retry(damaged.to_string()),
+        }
+    }
+}

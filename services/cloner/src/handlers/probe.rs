@@ -1,0 +1,48 @@
+//! `clone.probe`: can this address be read? Nobody waits for long, and nothing is stored.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use caffeine_bus::{Bus, Failure, Handler, Job, Outgoing, Rejection};
+use caffeine_contract::v1;
+
+use crate::fetcher::Fetcher;
+use crate::messages::failure;
+
+/// Answers tests of a connection with an event.
+pub(crate) struct ProbeHandler {
+    pub(crate) bus: Bus,
+    pub(crate) fetcher: Fetcher,
+}
+
+#[async_trait]
+impl Handler<v1::CloneProbe> for ProbeHandler {
+    async fn handle(&self, job: &Job, message: v1::CloneProbe) -> Result<Vec<Outgoing>, Failure> {
+        let default_ref = self.fetcher.probe(&message.url).await.map_err(|error| {
+            // One try: the person who asks wants to know about this moment.
+            Failure::reject("probe_failed", error.to_string())
+        })?;
+        self.answer(job, message.probe_id, None, default_ref.unwrap_or_default());
+        Ok(Vec::new())
+    }
+
+    async fn reject(
+        &self,
+        job: &Job,
+        message: Option<v1::CloneProbe>,
+        rejection: &Rejection,
+    ) -> Result<Vec<Outgoing>, Failure> {
+        if let Some(message) = message {
+            self.answer(job, message.probe_id, Some(failure(rejection)), String::new());
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl ProbeHandler {
+    fn answer(&self, job: &Job, probe_id: Bytes, failure: Option<v1::Failure>, default_ref: String) {
+        let answered = v1::ProbeAnswered { probe_id, failure, default_ref };
+        let event =
+            v1::Event { scope: Some(job.scope.to_wire()), event: Some(v1::event::Event::ProbeAnswered(answered)) };
+        self.bus.emit("probe_answered", event);
+    }
+}

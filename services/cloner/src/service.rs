@@ -1,0 +1,57 @@
+//! The service: its parts and its life.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use caffeine_bus::Worker;
+use caffeine_contract::{Consumer, Service as Name, v1};
+use caffeine_kit::{Clients, Service, store_inbox};
+use caffeine_store::InboxTable;
+use tokio_util::sync::CancellationToken;
+
+use crate::Config;
+use crate::fetcher::Fetcher;
+use crate::handlers::{CloneHandler, ProbeHandler};
+use crate::metrics::Metrics;
+
+/// The cloner.
+pub struct Cloner {
+    clients: Clients,
+    fetcher: Fetcher,
+}
+
+#[async_trait]
+impl Service for Cloner {
+    const NAME: Name = Name::Cloner;
+
+    type Config = Config;
+
+    async fn from_config(config: Config, clients: Clients) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("make the folder {} of `data_dir`", config.data_dir.display()))?;
+        let fetcher = Fetcher::new(config).map_err(|problem| anyhow::anyhow!("`allow_hosts`: {problem}"))?;
+        Ok(Self::from_parts(clients, fetcher))
+    }
+
+    async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let clone =
+            CloneHandler { store: self.clients.store.clone(), fetcher: self.fetcher.clone(), metrics: Metrics::new() };
+        let probe = ProbeHandler { bus: self.clients.bus.clone(), fetcher: self.fetcher };
+        let inbox = store_inbox(self.clients.store, InboxTable::Clone);
+        Worker::new(self.clients.bus, Consumer::Cloner, inbox)
+            .handle::<v1::CloneRequested, _>(Arc::new(clone))
+            .handle::<v1::CloneProbe, _>(Arc::new(probe))
+            .run(shutdown)
+            .await?;
+        Ok(())
+    }
+}
+
+impl Cloner {
+    /// A service from its parts.
+    #[must_use]
+    pub fn from_parts(clients: Clients, fetcher: Fetcher) -> Self {
+        Self { clients, fetcher }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a person may write as the address of a repository.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use url::{Host, Url};
+
+use crate::CloneError;
+
+const MAX_ADDRESS_BYTES: usize = 2_000;
+
+/// A checked address. Nothing in it is secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// Over http or https: no credentials, no query, no fragment.
+    Remote(Url),
+    /// A repository on this machine, absolute.
+    Local(PathBuf),
+}
+
+/// A host and a port, as the operator allows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort(String);
+
+impl Address {
+    /// Checks an address by its form alone. Local paths are refused unless allowed.
+    ///
+    /// # Errors
+    /// A sentence that says what to write instead.
+    pub fn parse(text: &str, allow_local_paths: bool) -> Result<Self, CloneError> {
+        let text = text.trim();
+        if text.is_empty() || text.len() > MAX_ADDRESS_BYTES || text.chars().any(|c| c.is_control() || c == ' ') {
+            return Err(refused(
+                "The address is empty, too long, or has a space or control character in it: use one of the form \
+                 https://host/owner/repository.git",
+            ));
+        }
+        if let Some(path) = local_path(text) {
+            if allow_local_paths {
+                return path.map(Self::Local);
+            }
+            return Err(refused("Repositories on a disk are not cloned: use the https:// address of the repository"));
+        }
+        let url = Url::parse(text).map_err(|_| refused(hint(text)))?;
+        Self::remote(url)
+    }
+
+    /// Checks an address of the network; also each one that a redirect leads to.
+    pub(crate) fn remote(url: Url) -> Result<Self, CloneError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(refused(hint(url.as_str())));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused(
+                "The address has a user name or password in it: remove it, addresses are stored and shown",
+            ));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(refused("The address has a `?` or `#` in it: use the plain address of the repository"));
+        }
+        match url.host() {
+            Some(Host::Domain(name)) if name.starts_with('-') || name.contains("..") => {
+                Err(refused("The address has a malformed host name: check it for a typing error"))
+            }
+            Some(_) => Ok(Self::Remote(url)),
+            None => Err(refused("The address has no host: use one of the form https://host/owner/repository.git")),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote(url) => url.fmt(f),
+            Self::Local(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl HostPort {
+    /// Reads `host:port`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let problem =
+            || format!("`{text}` is not a host and port: write `host:port`, for instance `git.example.com:443`");
+        let (_, port) = text.rsplit_once(':').ok_or_else(problem)?;
+        port.parse::<u16>().map_err(|_| problem())?;
+        // The form in which the host of an address is compared: lower case, IPv6 in brackets.
+        let url = Url::parse(&format!("http://{text}/")).map_err(|_| problem())?;
+        match url.host_str() {
+            Some(host) if url.path() == "/" && url.username().is_empty() => Ok(Self(format!("{host}:{port}"))),
+            _ => Err(problem()),
+        }
+    }
+
+    /// Whether the address is at this host and port.
+    #[must_use]
+    pub fn matches(&self, url: &Url) -> bool {
+        match (url.host_str(), url.port_or_known_default()) {
+            (Some(host), Some(port)) => self.0 == format!("{host}:{port}"),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn refused(reason: impl Into<String>) -> CloneError {
+    CloneError::refused("address_refused", reason)
+}
+
+/// The path if the text means one.
+fn local_path(text: &str) -> Option<Result<PathBuf, CloneError>> {
+    let path = if text.starts_with('/') {
+        PathBuf::from(text)
+    } else if text.get(..5)?.eq_ignore_ascii_case("file:") {
+        let Some(path) = Url::parse(text).ok().and_then(|url| url.to_file_path().ok()) else {
+            return Some(Err(refused("The file:// address is not an absolute path")));
+        };
+        path
+    } else {
+        return None;
+    };
+    Some(Ok(path))
+}
+
+/// What to do about an address of the wrong kind, without repeating it: it may hold a password.
+fn hint(text: &str) -> String {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    let known = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) && scheme.len() <= 20;
+    match scheme.to_ascii_lowercase().as_str() {
+        "ssh" | "git+ssh" | "ssh+git" => {
+            "Addresses with ssh:// are not cloned: use the https:// address of the repository".to_owned()
+        }
+        _ if text.contains('@') && text.contains(':') && !text.contains("://") => {
+            "SSH addresses such as git@host:path are not cloned: use the https:// address of the repository".to_owned()
+        }
+        "" => "The address is not complete: use one of the form https://host/owner/repository.git".to_owned(),
+        _ if !known => "The address is malformed: use one of the form https://host/owner/repository.git".to_owned(),
+        scheme => format!("Addresses with `{scheme}:` are not cloned: use the https:// address of the repository"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, HostPort};
+    use url::Url;
+
+    /// Checks that an address is refused with a sentence that has these words and not the address.
+    fn refused(text: &str, words: &str) {
+        let reason = Address::parse(text, false).expect_err(text).to_string();
+        assert!(reason.contains(words), "{text}: {reason}");
+        assert!(!reason.contains("s3cret"), "{text}: {reason}");
+    }
+
+    #[test]
+    fn only_plain_web_addresses() {
+        for text in ["https://github.com/rust-lang/log", "http://127.0.0.1:8080/repo.git", "https://h/größe.git"] {
+            assert!(matches!(Address::parse(text, false), Ok(Address::Remote(_))), "{text}");
+        }
+        refused("", "empty");
+        refused("https://h/a b", "space");
+        refused("https://h/a\nb", "control character");
+        refused("file:///etc", "on a disk");
+        refused("FILE:///etc", "on a disk");
+        refused("/srv/repo.git", "on a disk");
+        refused("ssh://git@h/repo", "https://");
+        refused("git@github.com:owner/repo.git", "https://");
+        refused("git://h/repo", "`git:`");
+        refused("ext::sh -c s3cret", "space");
+        refused("ext::s3cret", "`ext:`");
+        refused("ftp://h/repo", "`ftp:`");
+        refused("https://user:s3cret@h/repo", "password");
+        refused("https://user@h/repo", "user name");
+        refused("https://h/repo?token=s3cret", "`?`");
+        refused("https://-oProxyCommand=s3cret/repo", "host");
+        refused("repo", "not complete");
+        refused("-u s3cret", "space");
+        refused("--upload-pack=s3cret", "not complete");
+        refused("https://", "");
+        refused(&format!("https://h/{}", "a".repeat(3_000)), "too long");
+    }
+
+    #[test]
+    fn local_paths_only_where_allowed() {
+        for text in ["/srv/repo.git", "file:///srv/repo.git"] {
+            assert_eq!(Address::parse(text, true), Ok(Address::Local("/srv/repo.git".into())));
+        }
+        assert!(Address::parse("file://host/share", true).is_err());
+        assert!(Address::parse("../repo", true).is_err());
+    }
+
+    #[test]
+    fn allowed_hosts_are_exact() {
+        let matches = |allowed: &str, url: &str| HostPort::parse(allowed).unwrap().matches(&Url::parse(url).unwrap());
+        assert!(matches("git.corp:443", "https://GIT.corp/x"));
+        assert!(matches("Git.Corp:443", "https://git.corp/x"));
+        assert!(matches("127.0.0.1:8080", "http://127.0.0.1:8080/x"));
+        assert!(matches("[::1]:80", "http://[::1]/x"));
+        assert!(!matches("git.corp:443", "http://git.corp/x"));
+        assert!(!matches("git.corp:443", "https://a.git.corp/x"));
+        assert!(!matches("127.0.0.1:8080", "http://127.0.0.1:8081/x"));
+        for text in ["git.corp", "git.corp:x", ":80", "a@b:80", "a/b:80", ""] {
+            assert!(HostPort::parse(text).is_err(), "{text}");
+        }
+    }
+}

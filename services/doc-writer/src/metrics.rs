@@ -1,0 +1,44 @@
+//! Every metric of the doc-writer.
+
+use std::time::Duration;
+
+use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::{KeyValue, global};
+
+/// The instruments.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    pages: Counter<u64>,
+    page_duration: Histogram<f64>,
+    model_tokens: Counter<u64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let meter = global::meter("caffeine-doc-writer");
+        Self {
+            pages: meter.u64_counter("caffeine.write.pages").with_unit("{page}").build(),
+            page_duration: meter.f64_histogram("caffeine.write.page_duration").with_unit("s").build(),
+            model_tokens: meter.u64_counter("caffeine.write.model_tokens").with_unit("{token}").build(),
+        }
+    }
+}
+
+impl Metrics {
+    /// A page was written.
+    pub(crate) fn written(&self, kind: &'static str, took: Duration) {
+        self.pages.add(1, &[KeyValue::new("kind", kind), KeyValue::new("outcome", "published")]);
+        self.page_duration.record(took.as_secs_f64(), &[KeyValue::new("kind", kind)]);
+    }
+
+    /// A page was given up.
+    pub(crate) fn failed(&self) {
+        self.pages.add(1, &[KeyValue::new("outcome", "failed")]);
+    }
+
+    /// A call was paid for.
+    pub(crate) fn tokens(&self, input: u64, output: u64) {
+        self.model_tokens.add(input, &[KeyValue::new("direction", "input")]);
+        self.model_tokens.add(output, &[KeyValue::new("direction", "output")]);
+    }
+}

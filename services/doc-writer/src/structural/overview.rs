@@ -1,0 +1,282 @@
+//! The first page: what this is, how large it is, where to begin.
+
+use std::collections::BTreeMap;
+
+use caffeine_store::doc_writer::{ModuleEdgeRow, SymbolRow};
+
+use super::{Links, counted, diagram, modules_by_path, purpose, thousands};
+use crate::facts::Facts;
+use crate::markdown::{Sheet, Written, code, text};
+use crate::plan::module_title;
+
+/// Files shown under "start here".
+pub const MAX_START_HERE: usize = 10;
+/// Names shown for each of them.
+const MAX_NAMES: usize = 5;
+/// Rows of the list of modules.
+const MAX_MODULES: usize = 300;
+/// Rows of the table beside the diagram.
+const MAX_RELATIONS: usize = 120;
+/// Rows of the list of entry points.
+const MAX_ENTRY_POINTS: usize = 100;
+/// Packages that are introduced.
+const MAX_PACKAGES: usize = 50;
+
+/// What the page is written from.
+#[derive(Debug, Clone)]
+pub struct OverviewInput<'rows> {
+    /// The snapshot.
+    pub facts: &'rows Facts,
+    /// The document's pages.
+    pub links: &'rows Links<'rows>,
+    /// What the reader should know about the document.
+    pub notice: Option<&'rows str>,
+    /// Path and text of the top directory's readme.
+    pub readme: Option<&'rows (String, String)>,
+    /// What the most important files declare.
+    pub symbols: &'rows [SymbolRow],
+}
+
+/// Writes the page.
+#[must_use]
+pub fn overview(input: &OverviewInput<'_>) -> Written {
+    let facts = input.facts;
+    let mut sheet = Sheet::new(facts, &facts.run.repository);
+    if let Some(notice) = input.notice {
+        sheet.paragraph(&format!("> **Notice:** {}", text(notice)));
+    }
+    let mut unknown = Vec::new();
+    describe(&mut sheet, input, &mut unknown);
+    at_a_glance(&mut sheet, facts);
+    languages(&mut sheet, facts);
+    start_here(&mut sheet, input, &mut unknown);
+    entry_points(&mut sheet, facts, &mut unknown);
+    modules(&mut sheet, input);
+    relations(&mut sheet, input, &mut unknown);
+    other_pages(&mut sheet, input.links);
+    limits(&mut sheet, facts, unknown);
+    sheet.finish()
+}
+
+fn describe(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<String>) {
+    let manifests = input.facts.manifests();
+    let described: Vec<String> = manifests
+        .iter()
+        .filter_map(|(file, manifest)| {
+            let name = manifest.name.as_deref()?;
+            let line = manifest.name_line.unwrap_or(1);
+            let mut item = format!("**{}**", text(name));
+            if let Some(version) = &manifest.version {
+                item.push_str(&format!(" {}", text(version)));
+            }
+            if let Some(description) = &manifest.description {
+                item.push_str(&format!(": {}", text(description)));
+            }
+            if let Some(licence) = &manifest.licence {
+                item.push_str(&format!(" (licence {})", text(licence)));
+            }
+            Some(format!("{item} {}", sheet.cite(&file.path, line, line)))
+        })
+        .take(MAX_PACKAGES)
+        .collect();
+    let quoted = input.readme.and_then(|(path, content)| {
+        purpose::first_paragraph(path, content).map(|(words, first, last)| (path, words, first, last))
+    });
+    if let Some((path, words, first, last)) = quoted {
+        let citation = sheet.cite(path, first, last);
+        sheet.paragraph(&format!("> {}\n>\n> From the readme: {citation}", text(&words)));
+    } else {
+        unknown.push("What the project is for, in its authors' words: the top directory has no readme with prose.".to_owned());
+    }
+    if described.is_empty() {
+        unknown.push("Name, version and licence: no package manifest declares them.".to_owned());
+    } else {
+        sheet.heading(2, "Packages");
+        sheet.list(&described);
+    }
+}
+
+fn at_a_glance(sheet: &mut Sheet<'_>, facts: &Facts) {
+    let totals = facts.totals();
+    let run = &facts.run;
+    let analysed = facts.files.iter().filter(|file| file.language.is_some() && file.skip.is_none()).count();
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    sheet.heading(2, "At a glance");
+    let mut rows = vec![
+        row("Repository", code(&run.url)),
+        row("Commit", code(&run.commit.to_string())),
+        row("Committed", run.committed_at.format("%Y-%m-%d %H:%M UTC").to_string()),
+    ];
+    if !run.reference.is_empty() {
+        rows.push(row("Branch or tag", code(&run.reference)));
+    }
+    rows.extend([
+        row("Files", format!("{}, {} analysed", thousands(totals.files), thousands(u32::try_from(analysed).unwrap_or(u32::MAX)))),
+        row("Lines", format!("{}, {} of them source", thousands(totals.lines), thousands(totals.source_lines))),
+        row("Modules", thousands(u32::try_from(facts.modules.len()).unwrap_or(u32::MAX))),
+        row("Symbols", format!("{}, {} of them public", thousands(totals.symbols), thousands(totals.exported))),
+    ]);
+    sheet.table(&["Fact", "Value"], &rows);
+}
+
+fn languages(sheet: &mut Sheet<'_>, facts: &Facts) {
+    let mut languages: BTreeMap<&str, (u32, u64)> = BTreeMap::new();
+    for file in facts.files.iter().filter(|file| file.source_lines > 0) {
+        let entry = languages.entry(file.language.as_deref().unwrap_or("unknown")).or_default();
+        entry.0 += 1;
+        entry.1 += u64::from(file.source_lines);
+    }
+    let total: u64 = languages.values().map(|(_, lines)| *lines).sum();
+    let mut rows: Vec<(&str, (u32, u64))> = languages.into_iter().collect();
+    rows.sort_by(|left, right| right.1.1.cmp(&left.1.1).then_with(|| left.0.cmp(right.0)));
+    let cells: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|(language, (files, lines))| {
+            let permille = lines.saturating_mul(1_000).checked_div(total).unwrap_or(0);
+            let shown = u32::try_from(lines).unwrap_or(u32::MAX);
+            vec![text(language), thousands(files), thousands(shown), format!("{}.{} %", permille / 10, permille % 10)]
+        })
+        .collect();
+    if !cells.is_empty() {
+        sheet.heading(2, "Languages");
+        sheet.table(&["Language", "Files:", "Source lines:", "Share:"], &cells);
+    }
+}
+
+fn start_here(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<String>) {
+    let top: Vec<_> = input.facts.source_files().into_iter().take(MAX_START_HERE).collect();
+    if top.is_empty() {
+        unknown.push("Where to begin: no file of the snapshot is program text.".to_owned());
+        return;
+    }
+    sheet.heading(2, "Start here");
+    sheet.paragraph("The files of the program that most others depend on, directly or not.");
+    let items: Vec<String> = top
+        .into_iter()
+        .map(|file| {
+            let mut item = sheet.cite(&file.path, 1, file.lines);
+            if let Some(module) = &file.module {
+                item.push_str(&format!(" in {}", input.links.module(input.facts, module)));
+            }
+            let of_file = || input.symbols.iter().filter(|symbol| symbol.path == file.path);
+            if let Some(doc) = of_file().find(|symbol| purpose::is_file_doc(symbol)) {
+                item.push_str(&format!(": {}", text(&doc.doc)));
+            }
+            let names: Vec<String> = of_file()
+                .filter(|symbol| !purpose::is_file_doc(symbol))
+                .take(MAX_NAMES)
+                .map(|symbol| format!("{} {}", code(&symbol.name), sheet.cite(&symbol.path, symbol.start_line, symbol.end_line)))
+                .collect();
+            if !names.is_empty() {
+                item.push_str(&format!("\n  - defines {}", names.join(", ")));
+            }
+            item
+        })
+        .collect();
+    sheet.list(&items);
+}
+
+fn entry_points(sheet: &mut Sheet<'_>, facts: &Facts, unknown: &mut Vec<String>) {
+    let mut rows = Vec::new();
+    for (file, manifest) in facts.manifests() {
+        for entry in &manifest.entry_points {
+            let citation = sheet.cite(&file.path, entry.line, entry.line);
+            rows.push(vec![code(&entry.name), entry.kind.as_str().to_owned(), code(&entry.target), citation]);
+            if rows.len() == MAX_ENTRY_POINTS {
+                break;
+            }
+        }
+    }
+    rows.truncate(MAX_ENTRY_POINTS);
+    if rows.is_empty() {
+        unknown.push("Programs and libraries it offers: no manifest declares any.".to_owned());
+        return;
+    }
+    sheet.heading(2, "Entry points");
+    sheet.table(&["Name", "Kind", "Target", "Declared at"], &rows);
+}
+
+fn modules(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>) {
+    let facts = input.facts;
+    if facts.modules.is_empty() {
+        return;
+    }
+    let totals = facts.totals_by_module();
+    sheet.heading(2, "Modules");
+    let rows: Vec<Vec<String>> = modules_by_path(facts)
+        .into_iter()
+        .take(MAX_MODULES)
+        .map(|module| {
+            let sums = totals.get(module.slug.as_str()).copied().unwrap_or_default();
+            vec![
+                input.links.module(facts, &module.slug),
+                thousands(sums.files),
+                thousands(sums.source_lines),
+                thousands(sums.exported),
+            ]
+        })
+        .collect();
+    sheet.table(&["Module", "Files:", "Source lines:", "Public symbols:"], &rows);
+    let left_out = facts.modules.len().saturating_sub(MAX_MODULES);
+    if left_out > 0 {
+        let left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+        sheet.paragraph(&format!("{} more have pages of their own or share one.", counted(left_out, "module")));
+    }
+}
+
+fn relations(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<String>) {
+    let facts = input.facts;
+    let mut edges: Vec<&ModuleEdgeRow> = facts.edges.iter().collect();
+    if edges.is_empty() {
+        if facts.modules.len() > 1 {
+            unknown.push("How modules depend on each other: no import or call between them could be resolved.".to_owned());
+        }
+        return;
+    }
+    sheet.heading(2, "How the modules depend on each other");
+    diagram::flowchart(sheet, facts, &edges, None);
+    edges.sort_by(|left, right| {
+        right.weight.cmp(&left.weight).then_with(|| (&left.src, &left.dst).cmp(&(&right.src, &right.dst)))
+    });
+    let rows: Vec<Vec<String>> = edges
+        .iter()
+        .take(MAX_RELATIONS)
+        .map(|edge| {
+            vec![input.links.module(facts, &edge.src), input.links.module(facts, &edge.dst), thousands(edge.weight)]
+        })
+        .collect();
+    sheet.table(&["Module", "depends on", "Resolved uses:"], &rows);
+    let left_out = edges.len().saturating_sub(MAX_RELATIONS);
+    if left_out > 0 {
+        sheet.paragraph(&format!("{left_out} weaker relations are on the modules' own pages."));
+    }
+}
+
+fn other_pages(sheet: &mut Sheet<'_>, links: &Links<'_>) {
+    let items: Vec<String> =
+        links.pages.iter().filter(|page| page.kind != "module" && page.slug != "index" && page.parent.as_deref() == Some("index"))
+            .map(Links::page).collect();
+    if !items.is_empty() {
+        sheet.heading(2, "More pages");
+        sheet.list(&items);
+    }
+}
+
+fn limits(sheet: &mut Sheet<'_>, facts: &Facts, mut unknown: Vec<String>) {
+    if facts.run.truncated {
+        unknown.push("The rest of the repository: its listing stopped at a limit.".to_owned());
+    }
+    let failed = facts.run.failed_analysis.len();
+    if failed > 0 {
+        unknown.push(format!("The content of {failed} batches of files, which could not be analysed."));
+    }
+    if !unknown.is_empty() {
+        sheet.heading(2, "What could not be determined");
+        sheet.list(&unknown);
+    }
+}
+
+/// Shared by the pages that name a directory in their first line.
+pub(super) fn directory_title(module: &caffeine_store::doc_writer::ModuleRow) -> String {
+    format!("Module {}", module_title(module))
+}

@@ -1,0 +1,149 @@
+//! One question to the model, never paid for twice: look up the ledger, write it, send, store the answer, then use it.
+
+use caffeine_llm::{FailedCall, LlmError, Usage, collect_with};
+use caffeine_model::{DocumentId, RepositoryId};
+use caffeine_sendgate::{GateError, GatedRequest, Prepared, SendGate};
+use caffeine_store::doc_writer::{CallEnd, NewCall, Work};
+use caffeine_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'parts> {
+    /// The ledger.
+    pub store: &'parts Store,
+    /// The only door.
+    pub gate: &'parts SendGate,
+    /// What is counted.
+    pub metrics: &'parts Metrics,
+    /// The work it is for.
+    pub work: Work,
+    /// The repository whose text is sent.
+    pub repository: RepositoryId,
+    /// The document it is for.
+    pub document: DocumentId,
+    /// The page it is for.
+    pub slug: &'parts str,
+    /// The job may not go on.
+    pub cancelled: &'parts CancellationToken,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The ledger cannot be read or written.
+    #[error("use the ledger")]
+    Store(#[from] StoreError),
+    /// The request may not leave, or the model did not answer.
+    #[error("ask the model")]
+    Gate(#[from] GateError),
+    /// The job was cancelled while the model wrote.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl Asker<'_> {
+    /// The answer to a request: a stored one, or the model's.
+    ///
+    /// # Errors
+    /// See [`AskError`].
+    pub async fn ask(&self, gated: GatedRequest) -> Result<String, AskError> {
+        let prepared = self.gate.prepare(gated)?;
+        let key = self.key(prepared.record().request_hash);
+        if let Some(call) = self.store.model_call(self.work, key).await?
+            && call.state == "done"
+            && let Some(response) = call.response
+        {
+            tracing::info!(slug = self.slug, "stored answer used");
+            return Ok(response);
+        }
+        self.store.model_call_leaves(self.work, &self.ledger_row(key, &prepared)).await?;
+        let answer = tokio::select! {
+            answer = self.send(prepared) => answer,
+            () = self.cancelled.cancelled() => return Err(AskError::Cancelled),
+        };
+        let (end, error) = match answer {
+            Ok((text, usage)) => (call_end(text, "end_turn", usage, None), None),
+            Err(failed) => {
+                let word = stop_word(&failed.error);
+                let sentence = failed.error.to_string();
+                (call_end(failed.text, word, failed.usage, Some(sentence)), Some(failed.error))
+            }
+        };
+        self.metrics.tokens(end.input_tokens, end.output_tokens);
+        self.store.model_call_ended(self.work, key, &end).await?;
+        match error {
+            None => Ok(end.response),
+            Some(error) => Err(AskError::Gate(GateError::Model(error))),
+        }
+    }
+
+    async fn send(&self, prepared: Prepared) -> Result<(String, Usage), FailedCall> {
+        let failed = |error| FailedCall { error, text: String::new(), usage: Usage::default() };
+        let stream = match self.gate.dispatch(prepared).await {
+            Ok(stream) => stream,
+            Err(GateError::Model(error)) => return Err(failed(error)),
+            // The gate that prepared the request sends it, so its other errors were met before.
+            Err(other) => {
+                return Err(failed(LlmError::Reject { code: "gate".to_owned(), detail: other.to_string() }));
+            }
+        };
+        let request_id = stream.request_id().map(str::to_owned);
+        let completion = collect_with(stream, |_| {}).await?;
+        tracing::info!(slug = self.slug, request_id, output_tokens = completion.usage.output_tokens, "model answered");
+        Ok((completion.text, completion.usage))
+    }
+
+    /// The request's name within its repository: answers are not shared between repositories.
+    fn key(&self, request_hash: [u8; 32]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("caffeine 2026 model call");
+        hasher.update(self.work.workspace.as_uuid().as_bytes());
+        hasher.update(self.repository.as_uuid().as_bytes());
+        hasher.update(&request_hash);
+        *hasher.finalize().as_bytes()
+    }
+
+    fn ledger_row(&self, key: [u8; 32], prepared: &Prepared) -> NewCall {
+        let record = prepared.record();
+        NewCall {
+            key,
+            repository: self.repository,
+            document: self.document,
+            slug: self.slug.to_owned(),
+            purpose: record.purpose.as_str().to_owned(),
+            model: record.model.clone(),
+            sources: serde_json::json!({
+                "sources": record.sources,
+                "redactions": record.redactions,
+                "dropped_characters": record.dropped_characters,
+                "bytes": record.bytes,
+            }),
+        }
+    }
+}
+
+fn call_end(response: String, stop_reason: &str, usage: Usage, error: Option<String>) -> CallEnd {
+    CallEnd {
+        response,
+        stop_reason: stop_reason.to_owned(),
+        input_tokens: usage
+            .input_tokens
+            .saturating_add(usage.cache_creation_input_tokens)
+            .saturating_add(usage.cache_read_input_tokens),
+        output_tokens: usage.output_tokens,
+        error,
+    }
+}
+
+fn stop_word(error: &LlmError) -> &'static str {
+    match error {
+        LlmError::Retry { .. } => "interrupted",
+        LlmError::Repack => "context_window",
+        LlmError::StopRun { .. } | LlmError::Auth => "refused_call",
+        LlmError::Reject { .. } => "rejected",
+        LlmError::Refused { .. } => "refusal",
+        LlmError::Truncated => "max_tokens",
+    }
+}

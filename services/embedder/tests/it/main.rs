@@ -1,0 +1,7 @@
+//! The embedder's handlers against a real database.
+#![expect(clippy::unwrap_used, reason = "a test has no use for an error")]
+
+mod batch;
+mod fan_in;
+mod fixture;
+mod hostile;

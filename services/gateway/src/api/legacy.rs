@@ -1,0 +1,84 @@
+//! The calls of the older system, in its words.
+
+use caffeine_model::RepositoryId;
+use caffeine_store::gateway::RepositoryRow;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use uuid::Uuid;
+
+use super::auth::Auth;
+use super::repositories::page_of;
+use super::{ApiError, App, Tag};
+use crate::domain::legacy;
+
+pub(crate) struct LegacyApi {
+    pub(crate) app: App,
+}
+
+/// A repository to be added.
+#[derive(Debug, Object)]
+struct AddRepo {
+    /// Its `https://` or `http://` address, without credentials.
+    url: String,
+}
+
+/// A repository in the words of the older system.
+#[derive(Debug, Object)]
+struct Repo {
+    id: Uuid,
+    url: String,
+    /// `pending`, `cloning`, `cloned`, `indexing`, `indexed` or `failed`.
+    status: String,
+    commit: Option<String>,
+    error: Option<String>,
+}
+
+impl From<RepositoryRow> for Repo {
+    fn from(row: RepositoryRow) -> Self {
+        Self {
+            id: row.id.as_uuid(),
+            url: row.url,
+            status: legacy::status(row.latest_state).to_owned(),
+            commit: row.latest_commit,
+            error: row.latest_failure,
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+enum AddResponse {
+    /// It was added, and a run of it was asked for.
+    #[oai(status = 202)]
+    Accepted(Json<Repo>),
+}
+
+#[OpenApi(prefix_path = "/api/repos", tag = "Tag::Legacy")]
+impl LegacyApi {
+    /// Add a repository (older call)
+    ///
+    /// Use `POST /api/v1/repositories`.
+    #[oai(path = "/", method = "post", operation_id = "legacy_add_repository", deprecated)]
+    async fn add(&self, auth: Auth, body: Json<AddRepo>) -> Result<AddResponse, ApiError> {
+        auth.0.may_write()?;
+        Ok(AddResponse::Accepted(Json(self.app.add_by_url(&auth.0, body.0.url).await?.into())))
+    }
+
+    /// List repositories (older call)
+    ///
+    /// The 200 newest. Use `GET /api/v1/repositories`.
+    #[oai(path = "/", method = "get", operation_id = "legacy_list_repositories", deprecated)]
+    async fn list(&self, auth: Auth, limit: Query<Option<u32>>) -> Result<Json<Vec<Repo>>, ApiError> {
+        let (after, limit) = page_of(None, limit.0.or(Some(crate::domain::cursor::MAX_LIMIT)))?;
+        let page = self.app.store.repositories(auth.0.workspace, after, limit).await?;
+        Ok(Json(page.items.into_iter().map(Repo::from).collect()))
+    }
+
+    /// Get a repository (older call)
+    ///
+    /// Use `GET /api/v1/repositories/{repository}`, or follow its run.
+    #[oai(path = "/:repository", method = "get", operation_id = "legacy_get_repository", deprecated)]
+    async fn get(&self, auth: Auth, repository: Path<Uuid>) -> Result<Json<Repo>, ApiError> {
+        Ok(Json(self.app.repository(&auth.0, RepositoryId::from_uuid(repository.0)).await?.into()))
+    }
+}

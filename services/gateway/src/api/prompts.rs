@@ -1,0 +1,192 @@
+//! Prompt templates.
+
+use caffeine_model::TemplateId;
+use caffeine_store::StoreError;
+use caffeine_store::gateway::{NewVersion, TemplateRow, VersionRow};
+use chrono::{DateTime, Utc};
+use poem_openapi::param::Path;
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use uuid::Uuid;
+
+use super::auth::{Auth, Principal};
+use super::repositories::text;
+use super::{ApiError, App, Tag};
+use crate::domain::template;
+
+/// How many templates and versions an answer holds.
+const MAX_ROWS: i64 = 200;
+
+pub(crate) struct PromptsApi {
+    pub(crate) app: App,
+}
+
+/// A template to be made.
+#[derive(Debug, Object)]
+struct AddTemplate {
+    /// Unique in the workspace.
+    name: String,
+    /// What it is for.
+    description: Option<String>,
+    /// The system prompt.
+    system: String,
+    /// The body, with `{code}` and, if wanted, `{language}`, `{style}` and `{output_language}`.
+    body: String,
+}
+
+/// The text of a new version.
+#[derive(Debug, Object)]
+struct AddVersion {
+    /// The system prompt.
+    system: String,
+    /// The body, with `{code}` and, if wanted, `{language}`, `{style}` and `{output_language}`.
+    body: String,
+}
+
+/// A prompt template.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+struct Template {
+    id: Uuid,
+    name: String,
+    /// What it is for.
+    description: String,
+    /// It ships with the program; make your own to change it.
+    built_in: bool,
+    created_at: DateTime<Utc>,
+    /// Number of the latest version.
+    latest_version: u32,
+    /// The latest versions, newest first; absent in lists.
+    versions: Option<Vec<TemplateVersion>>,
+}
+
+/// A version of a template. It never changes.
+#[derive(Debug, Object)]
+struct TemplateVersion {
+    id: Uuid,
+    /// From 1.
+    number: u32,
+    system: String,
+    body: String,
+    created_at: DateTime<Utc>,
+}
+
+/// All templates.
+#[derive(Debug, Object)]
+struct TemplateList {
+    items: Vec<Template>,
+}
+
+#[derive(ApiResponse)]
+enum AddResponse {
+    /// It was made.
+    #[oai(status = 201)]
+    Added(Json<Template>, #[oai(header = "Location")] String),
+}
+
+impl From<TemplateRow> for Template {
+    fn from(row: TemplateRow) -> Self {
+        Self {
+            id: row.id.as_uuid(),
+            name: row.name,
+            description: row.description,
+            built_in: row.built_in,
+            created_at: row.created_at,
+            latest_version: row.latest_number,
+            versions: None,
+        }
+    }
+}
+
+impl From<VersionRow> for TemplateVersion {
+    fn from(row: VersionRow) -> Self {
+        Self {
+            id: row.id.as_uuid(),
+            number: row.number,
+            system: row.system,
+            body: row.body,
+            created_at: row.created_at,
+        }
+    }
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Prompts")]
+impl PromptsApi {
+    /// List prompt templates
+    ///
+    /// Your own and the built-in ones, by name.
+    #[oai(path = "/prompts", method = "get", operation_id = "list_prompts")]
+    async fn list(&self, auth: Auth) -> Result<Json<TemplateList>, ApiError> {
+        let rows = self.app.store.templates(auth.0.workspace, MAX_ROWS).await?;
+        Ok(Json(TemplateList { items: rows.into_iter().map(Template::from).collect() }))
+    }
+
+    /// Make a prompt template
+    #[oai(path = "/prompts", method = "post", operation_id = "add_prompt")]
+    async fn add(&self, auth: Auth, body: Json<AddTemplate>) -> Result<AddResponse, ApiError> {
+        auth.0.may_write()?;
+        let name = text("/name", Some(&body.name), 100)?;
+        if name.is_empty() {
+            return Err(ApiError::refused("name_missing", "/name", "Give the template a name."));
+        }
+        let description = text("/description", body.description.as_deref(), 1_000)?;
+        let version = checked(&body.system, &body.body)?;
+        let id =
+            self.app.store.create_template(auth.0.workspace, name, description, &version).await.map_err(|error| {
+                match error {
+                    StoreError::Duplicate(_) => {
+                        let detail = "There is a template of this name. Choose another name, or add a version to it.";
+                        ApiError::conflict("name_taken", detail)
+                    }
+                    other => other.into(),
+                }
+            })?;
+        Ok(AddResponse::Added(Json(self.view(&auth.0, id).await?), format!("/api/v1/prompts/{id}")))
+    }
+
+    /// Get a prompt template
+    ///
+    /// With its versions, newest first.
+    #[oai(path = "/prompts/:template", method = "get", operation_id = "get_prompt")]
+    async fn get(&self, auth: Auth, template: Path<Uuid>) -> Result<Json<Template>, ApiError> {
+        Ok(Json(self.view(&auth.0, TemplateId::from_uuid(template.0)).await?))
+    }
+
+    /// Add a version to a prompt template
+    ///
+    /// Documents that were asked for before keep the version they were asked with.
+    #[oai(path = "/prompts/:template/versions", method = "post", operation_id = "add_prompt_version")]
+    async fn add_version(
+        &self,
+        auth: Auth,
+        template: Path<Uuid>,
+        body: Json<AddVersion>,
+    ) -> Result<AddResponse, ApiError> {
+        auth.0.may_write()?;
+        let id = TemplateId::from_uuid(template.0);
+        let present = self.view(&auth.0, id).await?;
+        if present.built_in {
+            let detail = "This template ships with the program and cannot be changed. Make your own from its text.";
+            return Err(ApiError::conflict("template_built_in", detail));
+        }
+        let version = checked(&body.system, &body.body)?;
+        if !self.app.store.create_template_version(auth.0.workspace, id, &version).await? {
+            return Err(ApiError::not_found("template"));
+        }
+        Ok(AddResponse::Added(Json(self.view(&auth.0, id).await?), format!("/api/v1/prompts/{id}")))
+    }
+}
+
+impl PromptsApi {
+    async fn view(&self, who: &Principal, id: TemplateId) -> Result<Template, ApiError> {
+        let row = self.app.store.template(who.workspace, id).await?.ok_or_else(|| ApiError::not_found("template"))?;
+        let versions = self.app.store.template_versions(id, MAX_ROWS).await?;
+        let versions = versions.into_iter().map(TemplateVersion::from).collect();
+        Ok(Template { versions: Some(versions), ..Template::from(row) })
+    }
+}
+
+fn checked(system: &str, body: &str) -> Result<NewVersion, ApiError> {
+    template::check(system, body).map_err(|error| ApiError::refused("template_refused", "/body", error.to_string()))?;
+    Ok(NewVersion { system: system.to_owned(), body: body.to_owned() })
+}

@@ -1,0 +1,216 @@
+//! The events of a run as a stream: rows first, then what happens, never more than a page of rows in memory.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use caffeine_model::{RunId, WorkspaceId};
+use caffeine_store::gateway::EventRow;
+use caffeine_store::{Store, StoreError};
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use poem::web::sse::Event;
+use poem_openapi::Object;
+use poem_openapi::payload::EventStream;
+use poem_openapi::types::ToJSON;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use crate::live::{LiveEvent, What};
+use crate::metrics::OpenStream;
+
+/// Rows that are read at once.
+const PAGE: i64 = 100;
+/// Rows are read again this often, whatever the bus says.
+const POLL: Duration = Duration::from_secs(5);
+/// A comment goes out this often, so that proxies keep the connection.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct RunEvent {
+    /// `transition`, `progress` or `end`.
+    event: String,
+    /// Its place in the run, from 1; of a transition.
+    sequence: Option<u64>,
+    /// Names the fact (`planned`, `document_completed/…`); of a transition.
+    transition: Option<String>,
+    /// When, by the clock of the stage; of a transition.
+    occurred_at: Option<DateTime<Utc>>,
+    /// What the stage said; of a transition.
+    payload: Option<serde_json::Value>,
+    /// `clone`, `analyse`, `index` or `write`; of progress.
+    stage: Option<String>,
+    /// How much is done; of progress.
+    done: Option<u32>,
+    /// Of how much; of progress, once known.
+    total: Option<u32>,
+    /// `batches` or `pages`; of progress.
+    unit: Option<String>,
+    /// The run's last state; of the end.
+    state: Option<String>,
+}
+
+impl RunEvent {
+    fn of(event: &str) -> Self {
+        Self {
+            event: event.to_owned(),
+            sequence: None,
+            transition: None,
+            occurred_at: None,
+            payload: None,
+            stage: None,
+            done: None,
+            total: None,
+            unit: None,
+            state: None,
+        }
+    }
+
+    fn transition(row: EventRow) -> Self {
+        Self {
+            sequence: Some(row.sequence),
+            transition: Some(row.transition),
+            occurred_at: Some(row.occurred_at),
+            payload: Some(row.payload),
+            ..Self::of("transition")
+        }
+    }
+
+    fn to_sse(&self) -> Event {
+        let event = Event::message(self.to_json_string()).event_type(self.event.clone());
+        match self.sequence {
+            Some(sequence) => event.id(sequence.to_string()),
+            None => event,
+        }
+    }
+}
+
+/// The stream as an answer, with the headers that keep proxies from holding it back.
+pub(crate) fn response(events: BoxStream<'static, RunEvent>) -> EventStream<BoxStream<'static, RunEvent>> {
+    EventStream::new(events).keep_alive(HEARTBEAT).to_event(|event: RunEvent| event.to_sse())
+}
+
+/// The events of a run after a sequence. Nothing is read before the client reads.
+pub(crate) fn follow(app: &App, workspace: WorkspaceId, run: RunId, after: u64) -> BoxStream<'static, RunEvent> {
+    let follower = Follower {
+        store: app.store.clone(),
+        // Before the first look at the rows, so that nothing falls between.
+        live: app.live.subscribe(),
+        stop: app.stop.clone(),
+        workspace,
+        run,
+        after,
+        ready: VecDeque::new(),
+        look: true,
+        ended: false,
+        poll: poll(),
+        _open: OpenStream::new(),
+    };
+    futures::stream::unfold(follower, |mut follower| async move {
+        let event = follower.next().await?;
+        Some((event, follower))
+    })
+    .boxed()
+}
+
+fn poll() -> tokio::time::Interval {
+    let mut poll = tokio::time::interval(POLL);
+    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    poll
+}
+
+struct Follower {
+    store: Store,
+    live: Receiver<LiveEvent>,
+    stop: CancellationToken,
+    workspace: WorkspaceId,
+    run: RunId,
+    /// The last sequence that was handed out.
+    after: u64,
+    /// Events that were read and not handed out: at most a page.
+    ready: VecDeque<RunEvent>,
+    /// There may be new rows.
+    look: bool,
+    /// The end was handed out.
+    ended: bool,
+    poll: tokio::time::Interval,
+    _open: OpenStream,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<RunEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.ended || self.stop.is_cancelled() {
+                return None;
+            }
+            if self.look {
+                match self.read().await {
+                    Ok(true) => {}
+                    // The run was deleted.
+                    Ok(false) => return None,
+                    Err(error) => {
+                        tracing::warn!(run_id = %self.run, error = %error, "events cannot be read");
+                        self.look = false;
+                    }
+                }
+                continue;
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Reads a page of rows, and the end if there are no more. `false` if the run is gone.
+    async fn read(&mut self) -> Result<bool, StoreError> {
+        // The state first: what it says has happened is in the rows read after it.
+        let Some(run) = self.store.run(self.workspace, self.run).await? else {
+            return Ok(false);
+        };
+        let rows = self.store.run_events(self.workspace, self.run, self.after, PAGE).await?;
+        self.look = rows.len() == usize::try_from(PAGE).unwrap_or(usize::MAX);
+        if let Some(last) = rows.last() {
+            self.after = last.sequence;
+        }
+        self.ready.extend(rows.into_iter().map(RunEvent::transition));
+        if run.state.is_terminal() && !self.look {
+            self.ready.push_back(RunEvent { state: Some(run.state.to_string()), ..RunEvent::of("end") });
+            self.ended = true;
+        }
+        Ok(true)
+    }
+
+    /// Waits until there is something to hand out or to look at.
+    async fn wait(&mut self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            _ = self.poll.tick() => self.look = true,
+            received = self.live.recv() => match received {
+                Ok(event) if event.run == self.run => self.take(event.what),
+                Ok(_) => {}
+                // Too slow: what was missed is in the rows, and missed progress is old.
+                Err(RecvError::Lagged(_)) => self.look = true,
+                // The pod stops.
+                Err(RecvError::Closed) => self.ended = true,
+            },
+        }
+    }
+
+    fn take(&mut self, what: What) {
+        match what {
+            What::Changed => self.look = true,
+            What::Progress(progress) => self.ready.push_back(RunEvent {
+                stage: Some(progress.stage),
+                done: Some(progress.done),
+                total: (progress.total > 0).then_some(progress.total),
+                unit: Some(progress.unit),
+                ..RunEvent::of("progress")
+            }),
+        }
+    }
+}

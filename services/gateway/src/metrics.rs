@@ -1,0 +1,63 @@
+//! The gateway's instruments.
+
+use std::sync::LazyLock;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
+
+/// All of them; made on first use, when the exporter is in place.
+pub(crate) static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+pub(crate) struct Metrics {
+    /// Seconds per request, by method and status.
+    requests: Histogram<f64>,
+    /// Messages of the outbox by what became of them.
+    relayed: Counter<u64>,
+    /// Transitions by what became of them.
+    transitions: Counter<u64>,
+    /// Open event streams.
+    pub(crate) streams: UpDownCounter<i64>,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        let meter = opentelemetry::global::meter("caffeine-gateway");
+        Self {
+            requests: meter.f64_histogram("caffeine.gateway.requests").with_unit("s").build(),
+            relayed: meter.u64_counter("caffeine.gateway.outbox_messages").with_unit("{message}").build(),
+            transitions: meter.u64_counter("caffeine.gateway.transitions").with_unit("{transition}").build(),
+            streams: meter.i64_up_down_counter("caffeine.gateway.event_streams").with_unit("{stream}").build(),
+        }
+    }
+
+    pub(crate) fn request(&self, method: &str, status: u16, seconds: f64) {
+        let labels = [KeyValue::new("method", method.to_owned()), KeyValue::new("status", i64::from(status))];
+        self.requests.record(seconds, &labels);
+    }
+
+    /// `outcome` is `published`, `full`, `unavailable` or `broken`.
+    pub(crate) fn relayed(&self, outcome: &'static str) {
+        self.relayed.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    /// `outcome` is `stored`, `known` or `gone`.
+    pub(crate) fn transition(&self, outcome: &'static str) {
+        self.transitions.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+}
+
+/// Counts an event stream for as long as it lives.
+pub(crate) struct OpenStream;
+
+impl OpenStream {
+    pub(crate) fn new() -> Self {
+        METRICS.streams.add(1, &[]);
+        Self
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        METRICS.streams.add(-1, &[]);
+    }
+}

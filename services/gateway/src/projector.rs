@@ -1,0 +1,77 @@
+//! The projector: applies what stages report to the rows that readers see.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use caffeine_bus::{Bus, Failure, Handler, Job, Outgoing, Rejection};
+use caffeine_contract::v1;
+use caffeine_kit::store_failure;
+use caffeine_store::Store;
+use caffeine_store::gateway::{Applied, Versions};
+use chrono::Utc;
+use tokio::sync::Notify;
+
+use crate::domain::announce::announce;
+use crate::domain::facts;
+use crate::metrics::METRICS;
+
+/// Last token of the subject of the event that says that there is something new to read.
+const RUN_CHANGED: &str = "run_changed";
+
+/// Handles transitions.
+pub(crate) struct Projector {
+    pub(crate) bus: Bus,
+    pub(crate) store: Store,
+    /// What a queued run is fixed to when this projector starts it.
+    pub(crate) versions: Versions,
+    /// Rung after a queued run was started: its outbox rows are due.
+    pub(crate) bell: Arc<Notify>,
+}
+
+#[async_trait]
+impl Handler<v1::RunTransition> for Projector {
+    async fn handle(&self, job: &Job, message: v1::RunTransition) -> Result<Vec<Outgoing>, Failure> {
+        let fact = facts::read(&job.scope, &message, Utc::now())
+            .map_err(|error| Failure::reject("malformed_transition", error.to_string()))?;
+        let applied = self.store.apply_fact(&fact, &self.versions, &announce).await.map_err(store_failure)?;
+        let sequence = match applied {
+            Applied::Gone => {
+                METRICS.transition("gone");
+                return Err(Failure::Cancelled);
+            }
+            Applied::Known(last) => {
+                METRICS.transition("known");
+                last
+            }
+            Applied::Stored { sequence, state, before, started } => {
+                METRICS.transition("stored");
+                if state != before {
+                    tracing::info!(run_id = %fact.run, state = %state, transition = fact.transition, "run moved");
+                }
+                if let Some(next) = started {
+                    tracing::info!(run_id = %next, "queued run started");
+                    self.bell.notify_one();
+                }
+                sequence
+            }
+        };
+        // After the commit, and again for a repeat: the first one may have died before it said so.
+        let event = v1::Event {
+            scope: Some(job.scope.to_wire()),
+            event: Some(v1::event::Event::RunChanged(v1::RunChanged { sequence })),
+        };
+        self.bus.emit(RUN_CHANGED, event);
+        Ok(Vec::new())
+    }
+
+    /// Nothing waits for a transition that cannot be read; the dead letter keeps it for a person.
+    async fn reject(
+        &self,
+        job: &Job,
+        _message: Option<v1::RunTransition>,
+        rejection: &Rejection,
+    ) -> Result<Vec<Outgoing>, Failure> {
+        tracing::error!(run_id = %job.scope.run, code = rejection.code, reason = rejection.reason, "transition dropped");
+        Ok(Vec::new())
+    }
+}

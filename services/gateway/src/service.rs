@@ -1,0 +1,159 @@
+//! The service: builds what it needs, listens, and runs its four tasks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use caffeine_bus::{NoInbox, Worker};
+use caffeine_contract::Consumer;
+use caffeine_embedding::{Embedder, StaticTable};
+use caffeine_kit::{Clients, Service};
+use poem::Server;
+use poem::listener::TcpAcceptor;
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, App};
+use crate::bootstrap::{AdminToken, ensure_admin_token};
+use crate::config::GatewayConfig;
+use crate::domain::template::BUILT_IN;
+use crate::live::Live;
+use crate::projector::Projector;
+use crate::relay::Relay;
+
+/// How long running requests may take after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A gateway that has its port and is ready to run.
+pub struct Gateway {
+    config: GatewayConfig,
+    clients: Clients,
+    embedder: Arc<dyn Embedder>,
+    listener: TcpListener,
+    address: SocketAddr,
+    first_token: Option<AdminToken>,
+}
+
+impl Gateway {
+    /// Makes sure of an administrator and the built-in templates, and binds the port: after this the address is known
+    /// and connections queue up until [`Service::run`].
+    ///
+    /// # Errors
+    /// If the port is taken, the database refuses, or a setting is wrong.
+    pub async fn from_parts(
+        config: GatewayConfig,
+        clients: Clients,
+        embedder: Arc<dyn Embedder>,
+    ) -> anyhow::Result<Self> {
+        if embedder.model() != config.embedding_model {
+            anyhow::bail!(
+                "`gateway.embedding_model` is `{}`, but this program embeds questions with `{}`",
+                config.embedding_model,
+                embedder.model()
+            );
+        }
+        let first_token = ensure_admin_token(&clients.store, config.admin_token.as_ref()).await?;
+        clients.store.seed_templates(BUILT_IN).await.context("store the built-in templates")?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("listen on {}: set `gateway.listen`", config.listen))?;
+        let address = listener.local_addr().context("read the bound address")?;
+        Ok(Self { config, clients, embedder, listener, address, first_token })
+    }
+
+    /// The address that was bound; with port 0 in the settings, the port that was free.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The administrator's token, if this start has made it. Show it once: only its hash is stored.
+    #[must_use]
+    pub fn first_token(&self) -> Option<&AdminToken> {
+        self.first_token.as_ref()
+    }
+}
+
+#[async_trait]
+impl Service for Gateway {
+    const NAME: caffeine_contract::Service = caffeine_contract::Service::Gateway;
+    type Config = GatewayConfig;
+
+    async fn from_config(config: GatewayConfig, clients: Clients) -> anyhow::Result<Self> {
+        let embedder = tokio::task::spawn_blocking(StaticTable::load).await.context("load the embedding table")??;
+        let gateway = Self::from_parts(config, clients, Arc::new(embedder)).await?;
+        if let Some(AdminToken(token)) = gateway.first_token() {
+            // To the terminal and not to the log: logs are kept.
+            println!("Administrator's token, shown this once: {}", token.expose_secret());
+        }
+        Ok(gateway)
+    }
+
+    async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let Clients { bus, store } = self.clients;
+        let versions = self.config.versions();
+        let bell = Arc::new(Notify::new());
+        let live = Live::new();
+        // Ends the other tasks if one of them fails.
+        let stop = shutdown.child_token();
+
+        let app = App {
+            store: store.clone(),
+            embedder: self.embedder,
+            versions: versions.clone(),
+            bell: Arc::clone(&bell),
+            live: live.clone(),
+            stop: stop.clone(),
+        };
+        let projector = Projector { bus: bus.clone(), store: store.clone(), versions, bell: Arc::clone(&bell) };
+        let relay = Relay { bus: bus.clone(), store, bell };
+        let worker = Worker::new(bus.clone(), Consumer::Projector, Arc::new(NoInbox)).handle(Arc::new(projector));
+        let acceptor = TcpAcceptor::from_tokio(self.listener).context("use the bound port")?;
+        let endpoint = api::endpoint(app);
+
+        let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
+        tasks.spawn({
+            let stop = stop.clone();
+            async move {
+                Server::new_with_acceptor(acceptor)
+                    .name("gateway")
+                    .run_with_graceful_shutdown(endpoint, stop.cancelled_owned(), Some(DRAIN))
+                    .await
+                    .context("serve HTTP")
+            }
+        });
+        tasks.spawn({
+            let stop = stop.clone();
+            async move { worker.run(stop).await.context("read transitions") }
+        });
+        tasks.spawn({
+            let stop = stop.clone();
+            async move {
+                relay.run(stop).await;
+                Ok(())
+            }
+        });
+        tasks.spawn({
+            let stop = stop.clone();
+            async move {
+                live.run(bus, stop).await;
+                Ok(())
+            }
+        });
+
+        let mut outcome = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            stop.cancel();
+            let result = ended.context("a task of the gateway panicked").and_then(|result| result);
+            if outcome.is_ok() {
+                outcome = result;
+            }
+        }
+        outcome
+    }
+}

@@ -1,0 +1,48 @@
+//! The committed OpenAPI document.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::fixture::Fixture;
+
+#[test]
+fn committed_document_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/openapi.json");
+    let expected = caffeine_gateway::openapi_json();
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &expected).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(committed, expected, "schemas/openapi.json is out of date: run `make generate`");
+}
+
+#[test]
+fn every_operation_is_described() {
+    let document: Value = serde_json::from_str(&caffeine_gateway::openapi_json()).unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        assert!(path.starts_with("/api/"), "{path}");
+        for (method, operation) in item.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            assert!(!name.is_empty() && names.insert(name), "{method} {path} has an id of its own");
+            assert!(operation["summary"].is_string(), "{method} {path} says what it does");
+            assert!(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "{method} {path} is grouped");
+            if path != "/api/v1/health" {
+                assert!(operation["security"].is_array(), "{method} {path} wants a token");
+                let failure = &operation["responses"]["404"]["content"];
+                assert!(failure["application/problem+json"].is_object(), "{method} {path} fails with a problem");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_served_document_is_the_committed_one() {
+    let fixture = Fixture::start().await;
+    let (status, served) = fixture.get("/api/v1/openapi.json").await;
+    let expected: Value = serde_json::from_str(&caffeine_gateway::openapi_json()).unwrap();
+    assert_eq!((status, served), (200, expected));
+    fixture.stop().await;
+}

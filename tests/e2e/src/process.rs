@@ -1,0 +1,85 @@
+//! One service as a child process that is started again when it dies.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A supervised child process. Dropping it ends it.
+pub struct ServiceProcess {
+    stop: Arc<AtomicBool>,
+    starts: Arc<AtomicU32>,
+    supervisor: Option<JoinHandle<()>>,
+}
+
+impl ServiceProcess {
+    /// Starts `<target>/<name>` with these variables and starts it again whenever it ends. Output goes to `log`.
+    #[must_use]
+    pub fn start(name: &str, variables: Vec<(String, String)>, log: &Path) -> Self {
+        let program = binary(name);
+        let log = log.join(format!("{name}.log"));
+        let stop = Arc::new(AtomicBool::new(false));
+        let starts = Arc::new(AtomicU32::new(0));
+        let (stopping, counter) = (stop.clone(), starts.clone());
+        let supervisor = std::thread::spawn(move || {
+            while !stopping.load(Ordering::SeqCst) {
+                let mut child = spawn(&program, &variables, &log);
+                counter.fetch_add(1, Ordering::SeqCst);
+                wait(&mut child, &stopping);
+            }
+        });
+        Self { stop, starts, supervisor: Some(supervisor) }
+    }
+
+    /// How often the program has been started.
+    #[must_use]
+    pub fn starts(&self) -> u32 {
+        self.starts.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for ServiceProcess {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Some(supervisor) = self.supervisor.take() {
+            let _ = supervisor.join();
+        }
+    }
+}
+
+/// Waits for the end of the child, or ends it when asked to stop. A child is polled because the standard library has
+/// no wait with a deadline.
+fn wait(child: &mut Child, stopping: &AtomicBool) {
+    loop {
+        if child.try_wait().expect("a child of this process can be waited for").is_some() {
+            return;
+        }
+        if stopping.load(Ordering::SeqCst) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn spawn(program: &Path, variables: &[(String, String)], log: &Path) -> Child {
+    let output = std::fs::File::options().create(true).append(true).open(log).expect("the log file can be opened");
+    let errors = output.try_clone().expect("a file handle can be cloned");
+    Command::new(program)
+        .envs(variables.iter().map(|(key, value)| (key, value)))
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} starts: {error}; `make test` builds it", program.display()))
+}
+
+/// `target/<profile>/<name>`, beside the folder of the test binary.
+fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running program has a path");
+    let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
+    profile.join(name)
+}

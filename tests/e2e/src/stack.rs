@@ -1,0 +1,159 @@
+//! Five processes, a database and a prefix.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use caffeine_testkit::{TestBus, TestDatabase, eventually, eventually_some};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::api::Api;
+use crate::process::ServiceProcess;
+
+/// The services, in the order of the pipeline.
+pub const SERVICES: [&str; 5] = ["gateway", "cloner", "chunker", "embedder", "doc-writer"];
+
+/// What a test wants differently.
+#[derive(Debug, Default)]
+pub struct StackOptions {
+    /// Git servers on loopback that may be cloned from, as `host:port`.
+    pub allow_hosts: Vec<String>,
+    /// `<service>:<message>:<point>`: kills that service once, there.
+    pub fault: Option<String>,
+    /// More variables for every service.
+    pub variables: Vec<(String, String)>,
+}
+
+impl StackOptions {
+    /// Only a git server.
+    #[must_use]
+    pub fn with_host(host: String) -> Self {
+        Self { allow_hosts: vec![host], ..Self::default() }
+    }
+}
+
+/// A running system.
+pub struct Stack {
+    /// The gateway's client, as the administrator of the first start.
+    pub api: Api,
+    /// The services by name; ended first.
+    pub services: BTreeMap<&'static str, ServiceProcess>,
+    /// Its streams.
+    pub bus: TestBus,
+    /// Its rows.
+    pub database: TestDatabase,
+    folder: TempDir,
+}
+
+impl Stack {
+    /// Starts the five services.
+    pub async fn start(options: StackOptions) -> Self {
+        let database = TestDatabase::create().await;
+        let bus = TestBus::connect().await;
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let port = free_port();
+        let token = format!("cc_{}{}", Uuid::new_v4().simple(), &Uuid::new_v4().simple().to_string()[..11]);
+        let token_file = folder.path().join("admin-token");
+        std::fs::write(&token_file, &token).expect("the token can be written");
+        let mut variables = vec![
+            ("CAFFEINE_NATS_URL", bus.url().to_owned()),
+            ("CAFFEINE_NATS_PREFIX", bus.prefix().to_owned()),
+            ("CAFFEINE_NATS_TIMINGS", "test".to_owned()),
+            ("CAFFEINE_DATABASE_URL", database.url().to_owned()),
+            ("CAFFEINE_DATABASE_CONNECTIONS", "4".to_owned()),
+            ("CAFFEINE_LOG", "info".to_owned()),
+            ("CAFFEINE_HEALTH_LISTEN", "127.0.0.1:0".to_owned()),
+        ];
+        provision(&variables);
+        if let Some(at) = &options.fault {
+            variables.push(("CAFFEINE_FAULT", format!("{at}:{}", folder.path().join("struck").display())));
+        }
+        let services = SERVICES
+            .into_iter()
+            .map(|name| {
+                let mut variables = variables.clone();
+                match name {
+                    "gateway" => variables.extend([
+                        ("CAFFEINE_GATEWAY_LISTEN", format!("127.0.0.1:{port}")),
+                        ("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string()),
+                    ]),
+                    "cloner" => variables.extend([
+                        ("CAFFEINE_CLONER_DATA_DIR", folder.path().join("mirrors").display().to_string()),
+                        ("CAFFEINE_CLONER_ALLOW_HOSTS", hosts(&options.allow_hosts)),
+                    ]),
+                    _ => {}
+                }
+                let variables = variables
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .chain(options.variables.iter().filter(|(key, _)| concerns(name, key)).cloned())
+                    .collect();
+                (name, ServiceProcess::start(&format!("caffeine-{name}"), variables, folder.path()))
+            })
+            .collect();
+        let api = Api::new(format!("http://127.0.0.1:{port}"), token);
+        let stack = Self { api, services, bus, database, folder };
+        eventually(Duration::from_secs(60), || async { stack.api.is_up().await }).await;
+        stack
+    }
+
+    /// Waits until a run has ended and returns its state's word.
+    pub async fn ended(&self, run: Uuid, deadline: Duration) -> String {
+        eventually_some(deadline, || async {
+            let (state, _) = self.api.run(run).await;
+            ["completed", "completed_with_errors", "failed", "cancelled"].contains(&state.as_str()).then_some(state)
+        })
+        .await
+    }
+
+    /// Whether the fault has struck.
+    #[must_use]
+    pub fn fault_struck(&self) -> bool {
+        self.folder.path().join("struck").exists()
+    }
+
+    /// The services' logs.
+    #[must_use]
+    pub fn logs(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The canonical dump of a run.
+    ///
+    /// # Panics
+    /// If the database cannot be read.
+    pub async fn dump(&self, run: Uuid) -> String {
+        caffeine_testkit::canonical_dump(self.database.pool(), run).await.expect("the rows can be read")
+    }
+}
+
+fn provision(variables: &[(&str, String)]) {
+    let test = std::env::current_exe().expect("a running program has a path");
+    let program = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps").join("caffeine");
+    let output = Command::new(program)
+        .args(["provision", "--profile", "embedded"])
+        .envs(variables.iter().map(|(key, value)| (*key, value)))
+        .output()
+        .expect("`make test` builds caffeine");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A TOML array of strings.
+fn hosts(hosts: &[String]) -> String {
+    format!("[{}]", hosts.iter().map(|host| format!("\"{host}\"")).collect::<Vec<_>>().join(","))
+}
+
+/// Whether a variable is a setting of the service, or of all.
+fn concerns(service: &str, variable: &str) -> bool {
+    let section = |name: &str| format!("CAFFEINE_{}_", name.replace('-', "_").to_uppercase());
+    variable.starts_with(&section(service)) || !SERVICES.iter().any(|other| variable.starts_with(&section(other)))
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
