@@ -2,11 +2,9 @@
 
 use crate::decode::decode;
 use crate::text::{LineIndex, clamp};
-use crate::{
-    Category, FileAnalysis, Language, ParseQuality, SkipReason, chunk, gate, languages, parse,
-};
+use crate::{Category, FileAnalysis, Language, ParseQuality, SkipReason, chunk, gate, languages, parse};
 
-/// Analyses one file. `path` is only looked at for its name; see [`crate::RepoPath`] for checking it.
+/// Analyses one file. `path` is only looked at for its name; checking it is the business of `caffeine_model::RepoPath`.
 #[must_use]
 pub fn analyse(path: &str, bytes: &[u8]) -> FileAnalysis {
     if let Some(reason) = gate::before_decoding(bytes) {
@@ -36,13 +34,8 @@ pub fn analyse(path: &str, bytes: &[u8]) -> FileAnalysis {
         let outline = languages::outline(path, language, &text, parsed.tree.as_ref());
         analysis.parse = parsed.quality;
         if category.has_chunks() {
-            analysis.chunks = chunk::chunks(
-                chunk::kind(language, category),
-                &text,
-                &lines,
-                parsed.tree.as_ref(),
-                &outline,
-            );
+            analysis.chunks =
+                chunk::chunks(chunk::kind(language, category), &text, &lines, parsed.tree.as_ref(), &outline);
         }
         analysis.sloc = sloc(&text, &lines, &outline.comments);
         analysis.symbols = outline.symbols;
@@ -66,13 +59,9 @@ fn sloc(text: &str, lines: &LineIndex, comments: &[(usize, usize)]) -> u32 {
         if first >= last {
             continue;
         }
-        while comments
-            .next_if(|(_, comment_end)| *comment_end <= first)
-            .is_some()
-        {}
-        let in_comment = comments.peek().is_some_and(|(comment_start, comment_end)| {
-            *comment_start <= first && last <= *comment_end
-        });
+        while comments.next_if(|(_, comment_end)| *comment_end <= first).is_some() {}
+        let in_comment =
+            comments.peek().is_some_and(|(comment_start, comment_end)| *comment_start <= first && last <= *comment_end);
         if !in_comment {
             count += 1;
         }

@@ -18,32 +18,19 @@ pub(crate) struct Decoded {
 /// Decodes the bytes, or says why that makes no sense.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, SkipReason> {
     let (encoding, text) = match Encoding::for_bom(bytes) {
-        Some((encoding, length)) => (
-            encoding,
-            by_bom(encoding, bytes.get(length..).unwrap_or_default())?,
-        ),
+        Some((encoding, length)) => (encoding, by_bom(encoding, bytes.get(length..).unwrap_or_default())?),
         None => without_bom(bytes)?,
     };
     // No store of text takes NUL, and no text needs it.
     if text.as_bytes().contains(&0) {
         return Err(SkipReason::Binary);
     }
-    Ok(Decoded {
-        encoding: name(encoding),
-        text: text.into_owned(),
-    })
+    Ok(Decoded { encoding: name(encoding), text: text.into_owned() })
 }
 
-fn by_bom<'bytes>(
-    encoding: &'static Encoding,
-    rest: &'bytes [u8],
-) -> Result<Cow<'bytes, str>, SkipReason> {
+fn by_bom<'bytes>(encoding: &'static Encoding, rest: &'bytes [u8]) -> Result<Cow<'bytes, str>, SkipReason> {
     let (text, had_errors) = encoding.decode_without_bom_handling(rest);
-    if had_errors {
-        Err(SkipReason::InvalidEncoding)
-    } else {
-        Ok(text)
-    }
+    if had_errors { Err(SkipReason::InvalidEncoding) } else { Ok(text) }
 }
 
 fn without_bom(bytes: &[u8]) -> Result<(&'static Encoding, Cow<'_, str>), SkipReason> {
@@ -92,10 +79,8 @@ mod tests {
 
     fn check(bytes: &[u8], expected: Result<(&str, &str), SkipReason>) {
         let decoded = decode(bytes);
-        let actual = decoded
-            .as_ref()
-            .map(|decoded| (decoded.encoding, decoded.text.as_str()))
-            .map_err(|reason| *reason);
+        let actual =
+            decoded.as_ref().map(|decoded| (decoded.encoding, decoded.text.as_str())).map_err(|reason| *reason);
         assert_eq!(actual, expected, "{bytes:?}");
     }
 
@@ -105,14 +90,8 @@ mod tests {
         check(b"\xef\xbb\xbfa", Ok(("utf-8", "a")));
         check(b"\xff\xfea\0b\0", Ok(("utf-16le", "ab")));
         check(b"\xfe\xff\0a\0b", Ok(("utf-16be", "ab")));
-        check(
-            "Größe und Übermut, schöne Straße".as_bytes(),
-            Ok(("utf-8", "Größe und Übermut, schöne Straße")),
-        );
-        check(
-            b"Gr\xf6\xdfe und \xdcbermut",
-            Ok(("windows-1252", "Größe und Übermut")),
-        );
+        check("Größe und Übermut, schöne Straße".as_bytes(), Ok(("utf-8", "Größe und Übermut, schöne Straße")));
+        check(b"Gr\xf6\xdfe und \xdcbermut", Ok(("windows-1252", "Größe und Übermut")));
     }
 
     #[test]
@@ -123,11 +102,6 @@ mod tests {
         late.push(0);
         check(&late, Err(SkipReason::Binary));
         check(b"\xff\xfe\x00\xd8", Err(SkipReason::InvalidEncoding));
-        check(
-            &[
-                0x89, b'P', 1, 2, 3, 4, 5, 6, 7, 0xff, 0xfe, 0x90, 14, 15, 16,
-            ],
-            Err(SkipReason::Binary),
-        );
+        check(&[0x89, b'P', 1, 2, 3, 4, 5, 6, 7, 0xff, 0xfe, 0x90, 14, 15, 16], Err(SkipReason::Binary));
     }
 }

@@ -62,8 +62,7 @@ impl Chunk {
     /// The chunk's part of the file's text; empty if the range does not fit it.
     #[must_use]
     pub fn slice<'text>(&self, text: &'text str) -> &'text str {
-        text.get(self.start_byte as usize..self.end_byte as usize)
-            .unwrap_or_default()
+        text.get(self.start_byte as usize..self.end_byte as usize).unwrap_or_default()
     }
 }
 

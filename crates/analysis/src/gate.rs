@@ -32,12 +32,7 @@ pub(crate) fn after_decoding(language: Language, text: &str) -> Option<SkipReaso
 fn is_minified(language: Language, text: &str) -> bool {
     let is_web_asset = matches!(
         language,
-        Language::JavaScript
-            | Language::TypeScript
-            | Language::Tsx
-            | Language::Css
-            | Language::Json
-            | Language::Html
+        Language::JavaScript | Language::TypeScript | Language::Tsx | Language::Css | Language::Json | Language::Html
     );
     if !is_web_asset || text.len() < MINIFIED_LINE {
         return false;
@@ -62,10 +57,7 @@ mod tests {
         assert_eq!(before_decoding(b""), Some(SkipReason::Empty));
         assert_eq!(before_decoding(b"a"), None);
         assert_eq!(before_decoding(&vec![b'a'; MAX_PARSE_BYTES]), None);
-        assert_eq!(
-            before_decoding(&vec![b'a'; MAX_PARSE_BYTES + 1]),
-            Some(SkipReason::TooLarge)
-        );
+        assert_eq!(before_decoding(&vec![b'a'; MAX_PARSE_BYTES + 1]), Some(SkipReason::TooLarge));
         let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
         assert_eq!(before_decoding(pointer), Some(SkipReason::LfsPointer));
     }
@@ -74,18 +66,9 @@ mod tests {
     fn long_lines_count_only_in_web_assets() {
         let line = "x".repeat(6_000);
         let even = format!("{}\n", "y".repeat(400)).repeat(30);
-        assert_eq!(
-            after_decoding(Language::JavaScript, &line),
-            Some(SkipReason::Minified)
-        );
-        assert_eq!(
-            after_decoding(Language::Css, &even),
-            Some(SkipReason::Minified)
-        );
+        assert_eq!(after_decoding(Language::JavaScript, &line), Some(SkipReason::Minified));
+        assert_eq!(after_decoding(Language::Css, &even), Some(SkipReason::Minified));
         assert_eq!(after_decoding(Language::Rust, &line), None);
-        assert_eq!(
-            after_decoding(Language::Text, " \n\t"),
-            Some(SkipReason::Empty)
-        );
+        assert_eq!(after_decoding(Language::Text, " \n\t"), Some(SkipReason::Empty));
     }
 }

@@ -128,27 +128,19 @@ impl Language {
     /// Whether it is program text (and not documentation, settings or data).
     #[must_use]
     pub fn is_code(self) -> bool {
-        !self.is_prose()
-            && !self.is_config()
-            && !matches!(self, Self::Csv | Self::JsonLines | Self::Diff | Self::Text)
+        !self.is_prose() && !self.is_config() && !matches!(self, Self::Csv | Self::JsonLines | Self::Diff | Self::Text)
     }
 
     /// Whether it is documentation.
     #[must_use]
     pub fn is_prose(self) -> bool {
-        matches!(
-            self,
-            Self::Markdown | Self::Rst | Self::AsciiDoc | Self::Tex
-        )
+        matches!(self, Self::Markdown | Self::Rst | Self::AsciiDoc | Self::Tex)
     }
 
     /// Whether it holds settings.
     #[must_use]
     pub fn is_config(self) -> bool {
-        matches!(
-            self,
-            Self::Json | Self::Yaml | Self::Toml | Self::Ini | Self::Xml | Self::Hcl
-        )
+        matches!(self, Self::Json | Self::Yaml | Self::Toml | Self::Ini | Self::Xml | Self::Hcl)
     }
 }
 
@@ -161,8 +153,7 @@ fn of_file_name(name: &str) -> Option<Language> {
         "gemfile" | "rakefile" | "vagrantfile" | "podfile" => Language::Ruby,
         "jenkinsfile" => Language::Groovy,
         "cargo.lock" | "poetry.lock" | "uv.lock" | "pipfile" | "pdm.lock" => Language::Toml,
-        "composer.lock" | "pipfile.lock" | "flake.lock" | ".babelrc" | ".eslintrc"
-        | ".prettierrc" => Language::Json,
+        "composer.lock" | "pipfile.lock" | "flake.lock" | ".babelrc" | ".eslintrc" | ".prettierrc" => Language::Json,
         "yarn.lock" | "gemfile.lock" | "go.sum" | "go.mod" | "go.work" => Language::Text,
         ".clang-format" | ".clang-tidy" | "pubspec.lock" => Language::Yaml,
         ".env" | ".gitattributes" | ".gitmodules" | ".npmrc" | ".editorconfig" => Language::Ini,
@@ -183,8 +174,7 @@ fn of_shebang(text: &str) -> Option<Language> {
         "env" => words.find(|word| !word.starts_with('-') && !word.contains('='))?,
         other => other,
     };
-    let bare = interpreter
-        .trim_end_matches(|character: char| character.is_ascii_digit() || character == '.');
+    let bare = interpreter.trim_end_matches(|character: char| character.is_ascii_digit() || character == '.');
     match bare {
         "python" | "pypy" => Some(Language::Python),
         "node" | "nodejs" | "bun" => Some(Language::JavaScript),
@@ -227,11 +217,7 @@ mod tests {
     #[test]
     fn a_shebang_decides_only_where_the_path_is_silent() {
         let cases = [
-            (
-                "bin/run",
-                "#!/usr/bin/env -S python3.12 -u\n",
-                Language::Python,
-            ),
+            ("bin/run", "#!/usr/bin/env -S python3.12 -u\n", Language::Python),
             ("bin/run", "#!/bin/sh\n", Language::Shell),
             ("bin/run", "#!", Language::Text),
             ("bin/run", "plain", Language::Text),
@@ -244,19 +230,13 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_survive_serde() {
-        let mut names: Vec<_> = Language::ALL
-            .iter()
-            .map(|language| language.as_str())
-            .collect();
+        let mut names: Vec<_> = Language::ALL.iter().map(|language| language.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Language::ALL.len());
         for language in Language::ALL {
             let json = serde_json::to_string(language).expect("an enum without data serialises");
-            assert_eq!(
-                serde_json::from_str::<Language>(&json).ok(),
-                Some(*language)
-            );
+            assert_eq!(serde_json::from_str::<Language>(&json).ok(), Some(*language));
         }
     }
 }

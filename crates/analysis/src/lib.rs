@@ -14,7 +14,7 @@
 //! - The same input gives the same output, byte for byte, on every machine. The parse budget counts parser steps, not seconds.
 //! - Chunks tile the text exactly: every byte is in one chunk, and no chunk is larger than [`MAX_CHUNK_NWS`].
 //! - Nothing panics, whatever the bytes are; recursion is capped and every list is bounded.
-//! - Raise [`ANALYSER_VERSION`] with every change that alters any output; rows of another version are analysed again.
+//! - Raise `caffeine_model::ANALYSER` with every change that alters any output; rows of another version are analysed again.
 //!
 //! # How to add a language
 //! 1. Add the variant to [`Language`] (name, extensions) and its grammar in `parse.rs`.
@@ -32,7 +32,6 @@ mod languages;
 pub mod link;
 pub mod manifest;
 mod parse;
-pub mod path;
 mod symbol;
 mod text;
 
@@ -43,11 +42,10 @@ pub use file::{Chunk, ChunkKind, FileAnalysis, ParseQuality, SkipReason};
 pub use language::Language;
 pub use link::{LinkFile, LinkInput, LinkOutput, link};
 pub use manifest::{EntryPoint, EntryPointKind, Manifest, ManifestKind, parse_manifest};
-pub use path::{PathError, RepoPath};
 pub use symbol::{Import, ImportKind, ImportedName, Ref, RefKind, Symbol, SymbolKind, Visibility};
 
 /// Identifies the rules of this crate; stored with every derived row.
-pub const ANALYSER_VERSION: &str = "a1";
+pub const ANALYSER_VERSION: &str = caffeine_model::ANALYSER;
 
 /// The largest chunk, in characters that are not whitespace.
 ///

@@ -109,10 +109,7 @@ impl SymbolKind {
     /// Whether it has a body that runs.
     #[must_use]
     pub fn is_callable(self) -> bool {
-        matches!(
-            self,
-            Self::Function | Self::Method | Self::Constructor | Self::Macro
-        )
+        matches!(self, Self::Function | Self::Method | Self::Constructor | Self::Macro)
     }
 }
 

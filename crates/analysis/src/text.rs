@@ -15,10 +15,7 @@ impl LineIndex {
                 starts.push(at + 1);
             }
         }
-        Self {
-            starts,
-            length: text.len(),
-        }
+        Self { starts, length: text.len() }
     }
 
     /// Lines; a last line without an end counts, an empty one does not.
@@ -75,14 +72,7 @@ mod tests {
 
     #[test]
     fn lines_are_counted_as_editors_do() {
-        for (text, count) in [
-            ("", 0),
-            ("a", 1),
-            ("a\n", 1),
-            ("a\nb", 2),
-            ("\n\n", 2),
-            ("a\r\nb\r\n", 2),
-        ] {
+        for (text, count) in [("", 0), ("a", 1), ("a\n", 1), ("a\nb", 2), ("\n\n", 2), ("a\r\nb\r\n", 2)] {
             assert_eq!(LineIndex::new(text).count(), count, "{text:?}");
         }
         let index = LineIndex::new("ab\nc\n");

@@ -20,10 +20,7 @@ pub(super) trait Splittable: Copy {
 
 /// Ranges that tile the text, each of which fits.
 pub(super) fn cover<Node: Splittable>(measure: &Measure<'_>, root: Node) -> Vec<(usize, usize)> {
-    let mut cover = Cover {
-        measure,
-        ranges: Vec::new(),
-    };
+    let mut cover = Cover { measure, ranges: Vec::new() };
     cover.node(root, 0, measure.text.len(), 0);
     cover.join_tiny()
 }
@@ -124,8 +121,7 @@ impl Cover<'_, '_> {
         let mut joined: Vec<(usize, usize)> = Vec::with_capacity(self.ranges.len());
         for (start, end) in self.ranges {
             if let Some(last) = joined.last_mut() {
-                let one_is_tiny =
-                    self.measure.nws(last.0, last.1) < TINY || self.measure.nws(start, end) < TINY;
+                let one_is_tiny = self.measure.nws(last.0, last.1) < TINY || self.measure.nws(start, end) < TINY;
                 if one_is_tiny && self.measure.fits(last.0, end) {
                     last.1 = end;
                     continue;

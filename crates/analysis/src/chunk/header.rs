@@ -23,12 +23,7 @@ pub fn header(path: &str, language: Language, scope: &str, signature: Option<&st
 /// The text that is embedded for a chunk: its header, a line end, its own text.
 #[must_use]
 pub fn embedding_text(path: &str, chunk: &Chunk, text: &str) -> String {
-    let header = header(
-        path,
-        Language::of_path(path),
-        &chunk.scope,
-        chunk.signature.as_deref(),
-    );
+    let header = header(path, Language::of_path(path), &chunk.scope, chunk.signature.as_deref());
     format!("{header}\n{text}")
 }
 
@@ -41,12 +36,7 @@ mod tests {
     fn empty_parts_leave_no_trace() {
         assert_eq!(header("a.rs", Language::Rust, "", None), "a.rs (rust)");
         assert_eq!(
-            header(
-                "a.rs",
-                Language::Rust,
-                "impl A > fn b",
-                Some("fn b(\n  x: u8)")
-            ),
+            header("a.rs", Language::Rust, "impl A > fn b", Some("fn b(\n  x: u8)")),
             "a.rs (rust) | impl A > fn b | fn b( x: u8)"
         );
     }

@@ -17,11 +17,7 @@ pub(super) struct Marked<'marks> {
 
 impl<'marks> Marked<'marks> {
     pub(super) fn new(end: usize, marks: &'marks [Mark]) -> Self {
-        Self {
-            start: 0,
-            end,
-            marks,
-        }
+        Self { start: 0, end, marks }
     }
 }
 
@@ -37,25 +33,11 @@ impl Splittable for Marked<'_> {
         let mut start = self.start;
         for (at, rank) in inside {
             if *rank == best && *at > start {
-                parts.push((
-                    Self {
-                        start,
-                        end: *at,
-                        marks: inside,
-                    },
-                    *at,
-                ));
+                parts.push((Self { start, end: *at, marks: inside }, *at));
                 start = *at;
             }
         }
-        parts.push((
-            Self {
-                start,
-                end: self.end,
-                marks: inside,
-            },
-            self.end,
-        ));
+        parts.push((Self { start, end: self.end, marks: inside }, self.end));
         parts
     }
 }

@@ -28,20 +28,13 @@ impl<'text> Measure<'text> {
 
     /// Characters that are not whitespace in `[start, end)`.
     pub(super) fn nws(&self, start: usize, end: usize) -> usize {
-        let count = |at: usize| {
-            self.counts
-                .get(at)
-                .or(self.counts.last())
-                .copied()
-                .unwrap_or(0)
-        };
+        let count = |at: usize| self.counts.get(at).or(self.counts.last()).copied().unwrap_or(0);
         count(end).saturating_sub(count(start)) as usize
     }
 
     /// The size that is limited: grows with the range, never shrinks.
     pub(super) fn size(&self, start: usize, end: usize) -> usize {
-        self.nws(start, end)
-            .max(end.saturating_sub(start).div_ceil(BYTES_PER_UNIT))
+        self.nws(start, end).max(end.saturating_sub(start).div_ceil(BYTES_PER_UNIT))
     }
 
     pub(super) fn fits(&self, start: usize, end: usize) -> bool {

@@ -33,9 +33,7 @@ pub(crate) fn chunks(
     let measure = Measure::new(text);
     let ranges = match tree {
         Some(tree) => cover::cover(&measure, tree.root_node()),
-        None if outline.marks.is_empty() => {
-            cover::cover(&measure, Marked::new(text.len(), &paragraphs(text)))
-        }
+        None if outline.marks.is_empty() => cover::cover(&measure, Marked::new(text.len(), &paragraphs(text))),
         None => cover::cover(&measure, Marked::new(text.len(), &outline.marks)),
     };
     place::place(kind, text, lines, outline, &ranges)

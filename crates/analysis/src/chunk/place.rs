@@ -22,10 +22,7 @@ pub(super) fn place(
     for (ordinal, (start, end)) in ranges.iter().copied().enumerate() {
         let (first, last) = trimmed(text, start, end);
         let around = innermost(&outline.scopes, first, last);
-        let named = around
-            .iter()
-            .find_map(|scope| scope.symbol)
-            .or_else(|| largest_inside(outline, first, last));
+        let named = around.iter().find_map(|scope| scope.symbol).or_else(|| largest_inside(outline, first, last));
         chunks.push(Chunk {
             ordinal: clamp(ordinal),
             start_byte: clamp(start),
@@ -48,18 +45,12 @@ fn trimmed(text: &str, start: usize, end: usize) -> (usize, usize) {
     let piece = text.get(start..end).unwrap_or_default();
     let first = start + (piece.len() - piece.trim_start().len());
     let last = start + piece.trim_end().len();
-    if first < last {
-        (first, last)
-    } else {
-        (start, end)
-    }
+    if first < last { (first, last) } else { (start, end) }
 }
 
 /// The scopes that contain the whole range, innermost first.
 fn innermost(scopes: &[Scope], first: usize, last: usize) -> Vec<&Scope> {
-    let mut at = scopes
-        .partition_point(|scope| scope.lead <= first)
-        .checked_sub(1);
+    let mut at = scopes.partition_point(|scope| scope.lead <= first).checked_sub(1);
     let mut chain = Vec::new();
     while let Some(scope) = at.and_then(|index| scopes.get(index)) {
         if scope.lead <= first && last <= scope.end {
@@ -71,23 +62,13 @@ fn innermost(scopes: &[Scope], first: usize, last: usize) -> Vec<&Scope> {
 }
 
 fn label(around: &[&Scope]) -> String {
-    let labels: Vec<_> = around
-        .iter()
-        .take(MAX_SCOPES)
-        .rev()
-        .map(|scope| scope.label.as_str())
-        .collect();
+    let labels: Vec<_> = around.iter().take(MAX_SCOPES).rev().map(|scope| scope.label.as_str()).collect();
     one_line(&labels.join(" > "), MAX_SCOPE_CHARS)
 }
 
 fn largest_inside(outline: &Outline, first: usize, last: usize) -> Option<u32> {
     let from = outline.scopes.partition_point(|scope| scope.lead < first);
-    let inside = outline
-        .scopes
-        .iter()
-        .skip(from)
-        .take_while(|scope| scope.lead < last)
-        .take(MAX_LOOKED_AT);
+    let inside = outline.scopes.iter().skip(from).take_while(|scope| scope.lead < last).take(MAX_LOOKED_AT);
     let mut largest: Option<(usize, u32)> = None;
     for scope in inside {
         let Some(symbol) = scope.symbol else { continue };
@@ -103,9 +84,6 @@ fn signature(outline: &Outline, around: &[&Scope], first: usize) -> Option<Strin
     let scope = around.iter().find(|scope| scope.symbol.is_some())?;
     let symbol = outline.symbols.get(scope.symbol? as usize)?;
     let is_shown = first <= scope.start;
-    let says_more = !matches!(
-        symbol.kind,
-        SymbolKind::Heading | SymbolKind::Module | SymbolKind::Namespace
-    );
+    let says_more = !matches!(symbol.kind, SymbolKind::Heading | SymbolKind::Module | SymbolKind::Namespace);
     (!is_shown && says_more && !symbol.signature.is_empty()).then(|| symbol.signature.clone())
 }

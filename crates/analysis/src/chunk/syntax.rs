@@ -18,10 +18,7 @@ impl Splittable for Node<'_> {
             let node = cursor.node();
             let gap = match parts.last_mut() {
                 Some((_, end)) => {
-                    let gap = measure
-                        .text
-                        .get(*end..node.start_byte())
-                        .unwrap_or_default();
+                    let gap = measure.text.get(*end..node.start_byte()).unwrap_or_default();
                     // The line end belongs to what it ends, blank lines and indentation to what follows.
                     if let Some(line_end) = gap.find('\n') {
                         *end += line_end + 1;
@@ -34,8 +31,7 @@ impl Splittable for Node<'_> {
             match parts.last_mut() {
                 // A comment behind something on its line, or the declaration that the lead was for.
                 Some(last)
-                    if (gap == Some(0) && lead && !is_lead)
-                        || (is_lead && gap.is_some_and(|lines| lines < 2)) =>
+                    if (gap == Some(0) && lead && !is_lead) || (is_lead && gap.is_some_and(|lines| lines < 2)) =>
                 {
                     if is_lead {
                         last.0 = node;
@@ -56,9 +52,5 @@ impl Splittable for Node<'_> {
 }
 
 fn leads(kind: &str) -> bool {
-    kind.ends_with("comment")
-        || matches!(
-            kind,
-            "attribute_item" | "decorator" | "annotation" | "marker_annotation"
-        )
+    kind.ends_with("comment") || matches!(kind, "attribute_item" | "decorator" | "annotation" | "marker_annotation")
 }

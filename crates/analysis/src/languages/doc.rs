@@ -51,11 +51,7 @@ pub(super) fn starred(text: &str, lead: &[Node<'_>]) -> String {
 }
 
 /// The comments that end directly above `row`: each on its own line, no gap.
-pub(super) fn adjacent_run<'lead, 'tree>(
-    text: &str,
-    lead: &'lead [Node<'tree>],
-    row: usize,
-) -> &'lead [Node<'tree>] {
+pub(super) fn adjacent_run<'lead, 'tree>(text: &str, lead: &'lead [Node<'tree>], row: usize) -> &'lead [Node<'tree>] {
     let mut first = lead.len();
     let mut expected = row;
     for (index, node) in lead.iter().enumerate().rev() {
@@ -70,34 +66,25 @@ pub(super) fn adjacent_run<'lead, 'tree>(
 
 /// The documentation in the comments directly above `row`.
 pub(super) fn adjacent(text: &str, lead: &[Node<'_>], row: usize, marker: &str) -> String {
-    let comments: Vec<&str> = adjacent_run(text, lead, row)
-        .iter()
-        .map(|node| text_of(text, *node))
-        .collect();
+    let comments: Vec<&str> = adjacent_run(text, lead, row).iter().map(|node| text_of(text, *node)).collect();
     match comments.as_slice() {
         [single] if single.starts_with("/*") => block(single),
-        lines => paragraph(
-            lines
-                .iter()
-                .filter_map(|line| line.strip_prefix(marker))
-                .filter(|line| !is_directive(line)),
-        ),
+        lines => {
+            paragraph(lines.iter().filter_map(|line| line.strip_prefix(marker)).filter(|line| !is_directive(line)))
+        }
     }
 }
 
 /// `go:generate`, `nolint` and their like are for tools.
 fn is_directive(line: &str) -> bool {
     let is_word = |character: char| character.is_ascii_lowercase();
-    line.split_once(':').is_some_and(|(word, rest)| {
-        !word.is_empty() && word.chars().all(is_word) && rest.starts_with(is_word)
-    })
+    line.split_once(':')
+        .is_some_and(|(word, rest)| !word.is_empty() && word.chars().all(is_word) && rest.starts_with(is_word))
 }
 
 fn starts_its_line(text: &str, node: Node<'_>) -> bool {
     let before = text.get(..node.start_byte()).unwrap_or_default();
-    let line = before
-        .get(before.rfind('\n').map_or(0, |at| at + 1)..)
-        .unwrap_or_default();
+    let line = before.get(before.rfind('\n').map_or(0, |at| at + 1)..).unwrap_or_default();
     line.trim().is_empty()
 }
 
@@ -106,11 +93,7 @@ pub(super) fn docstring(literal: &str) -> String {
     let literal = literal.trim_start_matches(['r', 'R', 'u', 'U', 'b', 'B', 'f', 'F']);
     let inner = ["\"\"\"", "'''", "\"", "'"]
         .iter()
-        .find_map(|quote| {
-            literal
-                .strip_prefix(quote)
-                .map(|rest| rest.strip_suffix(quote).unwrap_or(rest))
-        })
+        .find_map(|quote| literal.strip_prefix(quote).map(|rest| rest.strip_suffix(quote).unwrap_or(rest)))
         .unwrap_or(literal);
     paragraph(inner.lines())
 }
@@ -131,10 +114,7 @@ mod tests {
         for (comment, expected) in cases {
             assert_eq!(block(comment), expected, "{comment}");
         }
-        assert_eq!(
-            docstring("r\"\"\"One\n    two.\n\n    Three.\"\"\""),
-            "One two."
-        );
+        assert_eq!(docstring("r\"\"\"One\n    two.\n\n    Three.\"\"\""), "One two.");
         assert_eq!(docstring("'One'"), "One");
         assert_eq!(docstring("\"\"\""), "");
     }

@@ -12,12 +12,7 @@ use crate::{ImportKind, ImportedName, RefKind, SymbolKind, Visibility};
 
 const CLASS_KINDS: &[&str] = &["class_declaration", "abstract_class_declaration", "class"];
 
-const FUNCTION_KINDS: &[&str] = &[
-    "arrow_function",
-    "function_expression",
-    "generator_function",
-    "function",
-];
+const FUNCTION_KINDS: &[&str] = &["arrow_function", "function_expression", "generator_function", "function"];
 
 #[derive(Default)]
 pub(super) struct EcmaScript {
@@ -63,9 +58,7 @@ impl Speaker for EcmaScript {
             "type_alias_declaration" => self.type_alias(walk, node),
             "enum_declaration" => self.enumeration(walk, node),
             "internal_module" | "module" => {
-                if let Some(declared) =
-                    self.declared(walk, node, node, SymbolKind::Namespace, "namespace")
-                {
+                if let Some(declared) = self.declared(walk, node, node, SymbolKind::Namespace, "namespace") {
                     walk.open(declared);
                 }
             }
@@ -99,8 +92,8 @@ impl Speaker for EcmaScript {
                 }
             }
             "jsx_opening_element" | "jsx_self_closing_element" => {
-                if let Some(name) = field(node, "name")
-                    .filter(|name| walk.text_of(*name).starts_with(char::is_uppercase))
+                if let Some(name) =
+                    field(node, "name").filter(|name| walk.text_of(*name).starts_with(char::is_uppercase))
                 {
                     mention(walk, name, RefKind::Call);
                 }
@@ -129,9 +122,8 @@ impl Speaker for EcmaScript {
             }
             if let Some(parent) = symbol.parent {
                 let of_exported = exported.get(parent as usize).copied().unwrap_or(false);
-                symbol.exported = of_exported
-                    && symbol.visibility == Visibility::Public
-                    && !is_in_function(symbol.kind);
+                symbol.exported =
+                    of_exported && symbol.visibility == Visibility::Public && !is_in_function(symbol.kind);
             }
             exported.push(symbol.exported);
         }
@@ -177,11 +169,7 @@ impl EcmaScript {
             kind,
             name,
             word,
-            visibility: if exported {
-                Visibility::Public
-            } else {
-                Visibility::Internal
-            },
+            visibility: if exported { Visibility::Public } else { Visibility::Internal },
             exported,
             signature: (node.start_byte(), head_end(walk, node)),
             doc: doc::starred(walk.text, &walk.lead),
@@ -195,9 +183,7 @@ impl EcmaScript {
         self.export_end = node.end_byte();
         walk.pass_lead = true;
         let mut cursor = node.walk();
-        let is_default = node
-            .children(&mut cursor)
-            .any(|child| child.kind() == "default");
+        let is_default = node.children(&mut cursor).any(|child| child.kind() == "default");
         if !is_default {
             return Step::Descend;
         }
@@ -222,10 +208,7 @@ impl EcmaScript {
             let declared = self.declared_as(walk, given, name.clone(), SymbolKind::Constant, "");
             walk.declare(declared);
         }
-        let names = vec![ImportedName {
-            name,
-            alias: Some("default".to_owned()),
-        }];
+        let names = vec![ImportedName { name, alias: Some("default".to_owned()) }];
         walk.import(node, "", names, ImportKind::Reexport);
         Step::Descend
     }
@@ -259,8 +242,7 @@ impl EcmaScript {
     }
 
     fn interface<'tree>(&mut self, walk: &mut Walk<'tree>, node: Node<'tree>) {
-        let Some(declared) = self.declared(walk, node, node, SymbolKind::Interface, "interface")
-        else {
+        let Some(declared) = self.declared(walk, node, node, SymbolKind::Interface, "interface") else {
             return;
         };
         if walk.open(declared).is_none() {
@@ -296,10 +278,7 @@ impl EcmaScript {
             bind(walk, name);
             return;
         }
-        let keyword = node
-            .parent()
-            .and_then(|parent| field(parent, "kind"))
-            .map_or("var", |kind| walk.text_of(kind));
+        let keyword = node.parent().and_then(|parent| field(parent, "kind")).map_or("var", |kind| walk.text_of(kind));
         let value = field(node, "value");
         if value.is_some_and(|value| import::require_declaration(walk, node, name, value)) {
             return;
@@ -315,11 +294,7 @@ impl EcmaScript {
             }
             Some("class") => self.class_value(walk, node, value, text),
             _ => {
-                let kind = if keyword == "const" {
-                    SymbolKind::Constant
-                } else {
-                    SymbolKind::Variable
-                };
+                let kind = if keyword == "const" { SymbolKind::Constant } else { SymbolKind::Variable };
                 let declared = self.declared_as(walk, node, text, kind, "");
                 walk.open(declared);
             }
@@ -356,9 +331,7 @@ impl EcmaScript {
             import::common_js_exports(walk, node, right, &mut self.exported);
             return;
         }
-        let name = target
-            .strip_prefix("module.exports.")
-            .or_else(|| target.strip_prefix("exports."));
+        let name = target.strip_prefix("module.exports.").or_else(|| target.strip_prefix("exports."));
         let Some(name) = name.filter(|name| !name.contains('.')) else {
             return;
         };
@@ -368,10 +341,7 @@ impl EcmaScript {
             let local = walk.name_of(right);
             self.exported.insert(local.clone());
             if local != name {
-                let names = vec![ImportedName {
-                    name: local,
-                    alias: Some(name),
-                }];
+                let names = vec![ImportedName { name: local, alias: Some(name) }];
                 walk.import(node, "", names, ImportKind::Reexport);
             }
         } else if FUNCTION_KINDS.contains(&right.kind()) {
@@ -385,13 +355,7 @@ impl EcmaScript {
 
     fn anonymous_function<'tree>(&mut self, walk: &mut Walk<'tree>, node: Node<'tree>) {
         if walk.frames.is_empty() && is_default_export(node) {
-            let declared = self.declared_as(
-                walk,
-                node,
-                "default".to_owned(),
-                SymbolKind::Function,
-                "function",
-            );
+            let declared = self.declared_as(walk, node, "default".to_owned(), SymbolKind::Function, "function");
             open_function(walk, Some(declared));
         } else {
             walk.open_function();
@@ -401,10 +365,7 @@ impl EcmaScript {
 }
 
 fn is_default_export(node: Node<'_>) -> bool {
-    field(node, "name").is_none()
-        && node
-            .parent()
-            .is_some_and(|parent| parent.kind() == "export_statement")
+    field(node, "name").is_none() && node.parent().is_some_and(|parent| parent.kind() == "export_statement")
 }
 
 fn file_doc(walk: &mut Walk<'_>, first: Node<'_>) {
@@ -426,9 +387,7 @@ fn file_doc(walk: &mut Walk<'_>, first: Node<'_>) {
 fn head_end(walk: &Walk<'_>, node: Node<'_>) -> usize {
     let value = field(node, "value").or_else(|| field(node, "right"));
     let body = field(node, "body").or_else(|| {
-        value
-            .filter(|value| FUNCTION_KINDS.contains(&value.kind()))
-            .and_then(|value| field(value, "body"))
+        value.filter(|value| FUNCTION_KINDS.contains(&value.kind())).and_then(|value| field(value, "body"))
     });
     let end = match (body, value) {
         (Some(body), _) => body.start_byte(),
@@ -438,11 +397,7 @@ fn head_end(walk: &Walk<'_>, node: Node<'_>) -> usize {
     let head = walk.text.get(node.start_byte()..end).unwrap_or_default();
     let head = head.trim_end();
     let head = head.strip_suffix("=>").unwrap_or(head);
-    node.start_byte()
-        + head
-            .trim_end_matches([';', ',', '=', ' ', '\n', '\r', '\t'])
-            .len()
-            .max(1)
+    node.start_byte() + head.trim_end_matches([';', ',', '=', ' ', '\n', '\r', '\t']).len().max(1)
 }
 
 fn open_function<'tree>(walk: &mut Walk<'tree>, declared: Option<Declared<'tree>>) {
@@ -453,8 +408,7 @@ fn open_function<'tree>(walk: &mut Walk<'tree>, declared: Option<Declared<'tree>
 }
 
 fn member_visibility(walk: &Walk<'_>, node: Node<'_>) -> Visibility {
-    let is_hidden =
-        field(node, "name").is_some_and(|name| name.kind() == "private_property_identifier");
+    let is_hidden = field(node, "name").is_some_and(|name| name.kind() == "private_property_identifier");
     match early_child(node, "accessibility_modifier").map(|modifier| walk.text_of(modifier)) {
         _ if is_hidden => Visibility::Private,
         Some("private") => Visibility::Private,
@@ -463,11 +417,7 @@ fn member_visibility(walk: &Walk<'_>, node: Node<'_>) -> Visibility {
     }
 }
 
-fn member_declared<'tree>(
-    walk: &Walk<'tree>,
-    node: Node<'tree>,
-    kind: SymbolKind,
-) -> Option<Declared<'tree>> {
+fn member_declared<'tree>(walk: &Walk<'tree>, node: Node<'tree>, kind: SymbolKind) -> Option<Declared<'tree>> {
     let name = field(node, "name").or_else(|| field(node, "property"))?;
     let visibility = member_visibility(walk, node);
     Some(Declared {
@@ -483,18 +433,9 @@ fn member_declared<'tree>(
 }
 
 fn method<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
-    let is_constructor =
-        field(node, "name").is_some_and(|name| walk.text_of(name) == "constructor");
-    let kind = if is_constructor {
-        SymbolKind::Constructor
-    } else {
-        SymbolKind::Method
-    };
-    let declared = if walk.in_type() {
-        member_declared(walk, node, kind)
-    } else {
-        None
-    };
+    let is_constructor = field(node, "name").is_some_and(|name| walk.text_of(name) == "constructor");
+    let kind = if is_constructor { SymbolKind::Constructor } else { SymbolKind::Method };
+    let declared = if walk.in_type() { member_declared(walk, node, kind) } else { None };
     open_function(walk, declared);
 }
 
@@ -502,8 +443,7 @@ fn member<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     if !walk.in_type() {
         return;
     }
-    let is_function =
-        field(node, "value").is_some_and(|value| FUNCTION_KINDS.contains(&value.kind()));
+    let is_function = field(node, "value").is_some_and(|value| FUNCTION_KINDS.contains(&value.kind()));
     let kind = match node.kind() {
         _ if is_function => SymbolKind::Method,
         "property_signature" => SymbolKind::Property,
@@ -534,10 +474,7 @@ fn enum_members<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
             visibility: Visibility::Public,
             exported: true,
             signature: (child.start_byte(), child.end_byte()),
-            doc: child
-                .prev_named_sibling()
-                .map(|before| doc::starred(walk.text, &[before]))
-                .unwrap_or_default(),
+            doc: child.prev_named_sibling().map(|before| doc::starred(walk.text, &[before])).unwrap_or_default(),
         };
         walk.declare(declared);
     }
@@ -548,8 +485,7 @@ fn mention(walk: &mut Walk<'_>, node: Node<'_>, kind: RefKind) {
     match node.kind() {
         "identifier" | "type_identifier" => walk.mention(node, kind, None),
         "member_expression" | "nested_identifier" => {
-            let (Some(object), Some(name)) = (field(node, "object"), field(node, "property"))
-            else {
+            let (Some(object), Some(name)) = (field(node, "object"), field(node, "property")) else {
                 return;
             };
             let receiver = match object.kind() {
@@ -588,17 +524,12 @@ fn call(walk: &mut Walk<'_>, node: Node<'_>) {
     let Some(function) = field(node, "function") else {
         return;
     };
-    let is_loader = function.kind() == "import"
-        || (function.kind() == "identifier" && walk.text_of(function) == "require");
+    let is_loader =
+        function.kind() == "import" || (function.kind() == "identifier" && walk.text_of(function) == "require");
     if is_loader {
         import::dynamic(walk, node);
     } else if function.kind() == "super" {
-        walk.mention_named(
-            function,
-            RefKind::Call,
-            "constructor".to_owned(),
-            Some("super".to_owned()),
-        );
+        walk.mention_named(function, RefKind::Call, "constructor".to_owned(), Some("super".to_owned()));
     } else {
         mention(walk, function, RefKind::Call);
     }
@@ -618,11 +549,9 @@ fn bind<'tree>(walk: &mut Walk<'tree>, pattern: Node<'tree>) {
             "identifier" | "shorthand_property_identifier_pattern" => {
                 names.push(walk.text_of(node));
             }
-            "member_expression"
-            | "subscript_expression"
-            | "call_expression"
-            | "arrow_function"
-            | "object" => return false,
+            "member_expression" | "subscript_expression" | "call_expression" | "arrow_function" | "object" => {
+                return false;
+            }
             _ => {}
         }
         true

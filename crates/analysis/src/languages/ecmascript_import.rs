@@ -18,39 +18,22 @@ fn named(name: String, alias: Option<String>) -> ImportedName {
 
 fn has_token(node: Node<'_>, token: &str) -> bool {
     let mut cursor = node.walk();
-    node.children(&mut cursor)
-        .take(4)
-        .any(|child| child.kind() == token)
+    node.children(&mut cursor).take(4).any(|child| child.kind() == token)
 }
 
 pub(super) fn statement(walk: &mut Walk<'_>, node: Node<'_>) {
     let children = named_children(node);
-    if let Some(clause) = children
-        .iter()
-        .find(|child| child.kind() == "import_require_clause")
-    {
-        let module = field(*clause, "source")
-            .map(|source| unquoted(walk, source))
-            .unwrap_or_default();
-        let names = named_children(*clause)
-            .first()
-            .map(|name| named("*".to_owned(), Some(walk.name_of(*name))));
-        walk.import(
-            node,
-            &module,
-            names.into_iter().collect(),
-            ImportKind::Import,
-        );
+    if let Some(clause) = children.iter().find(|child| child.kind() == "import_require_clause") {
+        let module = field(*clause, "source").map(|source| unquoted(walk, source)).unwrap_or_default();
+        let names = named_children(*clause).first().map(|name| named("*".to_owned(), Some(walk.name_of(*name))));
+        walk.import(node, &module, names.into_iter().collect(), ImportKind::Import);
         return;
     }
     let Some(source) = field(node, "source") else {
         return;
     };
     let module = unquoted(walk, source);
-    let Some(clause) = children
-        .into_iter()
-        .find(|child| child.kind() == "import_clause")
-    else {
+    let Some(clause) = children.into_iter().find(|child| child.kind() == "import_clause") else {
         walk.import(node, &module, Vec::new(), ImportKind::SideEffect);
         return;
     };
@@ -66,11 +49,7 @@ pub(super) fn statement(walk: &mut Walk<'_>, node: Node<'_>) {
             _ => {}
         }
     }
-    let kind = if has_token(node, "type") {
-        ImportKind::TypeOnly
-    } else {
-        ImportKind::Import
-    };
+    let kind = if has_token(node, "type") { ImportKind::TypeOnly } else { ImportKind::Import };
     walk.import(node, &module, names, kind);
 }
 
@@ -86,28 +65,14 @@ fn specifiers(walk: &Walk<'_>, list: Node<'_>) -> Vec<ImportedName> {
 }
 
 /// Records an export that declares nothing; says whether it was one.
-pub(super) fn reexport(
-    walk: &mut Walk<'_>,
-    node: Node<'_>,
-    exported: &mut BTreeSet<String>,
-) -> bool {
+pub(super) fn reexport(walk: &mut Walk<'_>, node: Node<'_>, exported: &mut BTreeSet<String>) -> bool {
     let children = named_children(node);
-    let clause = children
-        .iter()
-        .find(|child| child.kind() == "export_clause")
-        .copied();
-    let namespace = children
-        .iter()
-        .find(|child| child.kind() == "namespace_export")
-        .copied();
-    let mut names = clause
-        .map(|clause| specifiers(walk, clause))
-        .unwrap_or_default();
+    let clause = children.iter().find(|child| child.kind() == "export_clause").copied();
+    let namespace = children.iter().find(|child| child.kind() == "namespace_export").copied();
+    let mut names = clause.map(|clause| specifiers(walk, clause)).unwrap_or_default();
     if let Some(source) = field(node, "source") {
         if let Some(namespace) = namespace {
-            let alias = named_children(namespace)
-                .first()
-                .map(|name| unquoted(walk, *name));
+            let alias = named_children(namespace).first().map(|name| unquoted(walk, *name));
             names.push(named("*".to_owned(), alias));
         } else if clause.is_none() {
             names.push(named("*".to_owned(), None));
@@ -125,12 +90,7 @@ pub(super) fn reexport(
 }
 
 /// `const x = require("m")` and `const { a, b: c } = require("m")`.
-pub(super) fn require_declaration(
-    walk: &mut Walk<'_>,
-    node: Node<'_>,
-    target: Node<'_>,
-    value: Node<'_>,
-) -> bool {
+pub(super) fn require_declaration(walk: &mut Walk<'_>, node: Node<'_>, target: Node<'_>, value: Node<'_>) -> bool {
     let Some(module) = required(walk, value) else {
         return false;
     };
@@ -144,8 +104,7 @@ pub(super) fn require_declaration(
                         names.push(named(walk.name_of(part), None));
                     }
                     "pair_pattern" => {
-                        let (Some(key), Some(value)) = (field(part, "key"), field(part, "value"))
-                        else {
+                        let (Some(key), Some(value)) = (field(part, "key"), field(part, "value")) else {
                             continue;
                         };
                         if value.kind() == "identifier" {
@@ -166,17 +125,11 @@ pub(super) fn require_declaration(
 fn required(walk: &Walk<'_>, value: Node<'_>) -> Option<String> {
     let is_call = value.kind() == "call_expression"
         && field(value, "function").is_some_and(|function| walk.text_of(function) == "require");
-    if is_call {
-        literal_argument(walk, value)
-    } else {
-        None
-    }
+    if is_call { literal_argument(walk, value) } else { None }
 }
 
 fn literal_argument(walk: &Walk<'_>, call: Node<'_>) -> Option<String> {
-    let first = named_children(field(call, "arguments")?)
-        .into_iter()
-        .next()?;
+    let first = named_children(field(call, "arguments")?).into_iter().next()?;
     (first.kind() == "string").then(|| unquoted(walk, first))
 }
 
@@ -186,23 +139,14 @@ pub(super) fn dynamic(walk: &mut Walk<'_>, call: Node<'_>) {
         return;
     };
     let line = call.start_position().row + 1;
-    let is_known = walk
-        .out
-        .imports
-        .last()
-        .is_some_and(|last| last.module == module && last.line as usize == line);
+    let is_known = walk.out.imports.last().is_some_and(|last| last.module == module && last.line as usize == line);
     if !is_known {
         walk.import(call, &module, Vec::new(), ImportKind::Dynamic);
     }
 }
 
 /// `module.exports = value`.
-pub(super) fn common_js_exports(
-    walk: &mut Walk<'_>,
-    node: Node<'_>,
-    value: Node<'_>,
-    exported: &mut BTreeSet<String>,
-) {
+pub(super) fn common_js_exports(walk: &mut Walk<'_>, node: Node<'_>, value: Node<'_>, exported: &mut BTreeSet<String>) {
     let mut names = Vec::new();
     match value.kind() {
         "identifier" => names.push(named(walk.name_of(value), Some("default".to_owned()))),
@@ -211,8 +155,7 @@ pub(super) fn common_js_exports(
                 match part.kind() {
                     "shorthand_property_identifier" => names.push(named(walk.name_of(part), None)),
                     "pair" => {
-                        let (Some(key), Some(value)) = (field(part, "key"), field(part, "value"))
-                        else {
+                        let (Some(key), Some(value)) = (field(part, "key"), field(part, "value")) else {
                             continue;
                         };
                         if value.kind() == "identifier" {

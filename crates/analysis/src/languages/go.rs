@@ -35,8 +35,8 @@ const BUILTIN_TYPES: &[&str] = &[
 ];
 
 const BUILTIN_FUNCTIONS: &[&str] = &[
-    "append", "cap", "clear", "close", "complex", "copy", "delete", "imag", "len", "make", "max",
-    "min", "new", "panic", "print", "println", "real", "recover",
+    "append", "cap", "clear", "close", "complex", "copy", "delete", "imag", "len", "make", "max", "min", "new",
+    "panic", "print", "println", "real", "recover",
 ];
 
 #[derive(Default)]
@@ -101,21 +101,14 @@ impl Speaker for Go {
             .collect();
         for symbol in &mut walk.out.symbols {
             if symbol.kind == SymbolKind::Method && symbol.parent.is_none() {
-                symbol.parent = symbol
-                    .qualified
-                    .split_once('.')
-                    .and_then(|(of, _)| types.get(of).copied());
+                symbol.parent = symbol.qualified.split_once('.').and_then(|(of, _)| types.get(of).copied());
             }
         }
     }
 }
 
 fn by_name(name: &str) -> (Visibility, bool) {
-    if name.starts_with(char::is_uppercase) {
-        (Visibility::Public, true)
-    } else {
-        (Visibility::Internal, false)
-    }
+    if name.starts_with(char::is_uppercase) { (Visibility::Public, true) } else { (Visibility::Internal, false) }
 }
 
 fn comment(walk: &Walk<'_>, node: Node<'_>) -> String {
@@ -145,20 +138,10 @@ fn import(walk: &mut Walk<'_>, node: Node<'_>) {
     let (names, kind) = match field(node, "name").map(|name| walk.text_of(name)) {
         None => (Vec::new(), ImportKind::Import),
         Some("_") => (Vec::new(), ImportKind::SideEffect),
-        Some(".") => (
-            vec![ImportedName {
-                name: "*".to_owned(),
-                alias: None,
-            }],
-            ImportKind::Import,
-        ),
-        Some(alias) => (
-            vec![ImportedName {
-                name: "self".to_owned(),
-                alias: Some(alias.to_owned()),
-            }],
-            ImportKind::Import,
-        ),
+        Some(".") => (vec![ImportedName { name: "*".to_owned(), alias: None }], ImportKind::Import),
+        Some(alias) => {
+            (vec![ImportedName { name: "self".to_owned(), alias: Some(alias.to_owned()) }], ImportKind::Import)
+        }
     };
     walk.import(node, &path, names, kind);
 }
@@ -176,19 +159,7 @@ fn function<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let doc = comment(walk, node);
     let signature = (node.start_byte(), head_end(node));
     let kind = SymbolKind::Function;
-    if walk
-        .open(Declared {
-            node,
-            kind,
-            name,
-            word: "func",
-            visibility,
-            exported,
-            signature,
-            doc,
-        })
-        .is_none()
-    {
+    if walk.open(Declared { node, kind, name, word: "func", visibility, exported, signature, doc }).is_none() {
         walk.open_function();
     }
     walk.mark_function();
@@ -215,16 +186,7 @@ fn method<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let reachable = exported && of.is_some_and(|of| by_name(of).1);
     let qualified = of.map(|of| format!("{of}.{name}"));
     let kind = SymbolKind::Method;
-    let declared = Declared {
-        node,
-        kind,
-        name,
-        word: "func",
-        visibility,
-        exported: reachable,
-        signature,
-        doc,
-    };
+    let declared = Declared { node, kind, name, word: "func", visibility, exported: reachable, signature, doc };
     if walk.open(declared).is_some() {
         if let (Some(qualified), Some(symbol)) = (qualified, walk.out.symbols.last_mut()) {
             symbol.qualified.clone_from(&qualified);
@@ -265,19 +227,7 @@ fn type_spec<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let (visibility, exported) = by_name(&name);
     let doc = comment(walk, node);
     let signature = (node.start_byte(), end);
-    if walk
-        .open(Declared {
-            node,
-            kind,
-            name,
-            word: "type",
-            visibility,
-            exported,
-            signature,
-            doc,
-        })
-        .is_some()
-    {
+    if walk.open(Declared { node, kind, name, word: "type", visibility, exported, signature, doc }).is_some() {
         walk.prefix_signature(node, "type");
     }
 }
@@ -290,40 +240,21 @@ fn values<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind) {
     let doc = comment(walk, node);
     let end = match field(node, "value") {
         Some(value) if node.end_byte() - node.start_byte() > 160 => {
-            let before = walk
-                .text
-                .get(node.start_byte()..value.start_byte())
-                .unwrap_or_default();
+            let before = walk.text.get(node.start_byte()..value.start_byte()).unwrap_or_default();
             node.start_byte() + before.trim_end_matches(['=', ' ', '\t', '\n', '\r']).len()
         }
         _ => node.end_byte(),
     };
-    for name in children_of_field(node, "name")
-        .into_iter()
-        .filter(|name| name.kind() == "identifier")
-    {
+    for name in children_of_field(node, "name").into_iter().filter(|name| name.kind() == "identifier") {
         let name = walk.name_of(name);
         if name == "_" {
             continue;
         }
         let (visibility, exported) = by_name(&name);
         let signature = (node.start_byte(), end);
-        let keyword = if kind == SymbolKind::Constant {
-            "const"
-        } else {
-            "var"
-        };
+        let keyword = if kind == SymbolKind::Constant { "const" } else { "var" };
         if walk
-            .declare(Declared {
-                node,
-                kind,
-                name,
-                word: "",
-                visibility,
-                exported,
-                signature,
-                doc: doc.clone(),
-            })
+            .declare(Declared { node, kind, name, word: "", visibility, exported, signature, doc: doc.clone() })
             .is_some()
         {
             walk.prefix_signature(node, keyword);
@@ -349,16 +280,7 @@ fn struct_field<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
         let (visibility, exported) = by_name(&name);
         let kind = SymbolKind::Field;
         let signature = (node.start_byte(), end);
-        walk.declare(Declared {
-            node,
-            kind,
-            name,
-            word: "",
-            visibility,
-            exported,
-            signature,
-            doc: doc.clone(),
-        });
+        walk.declare(Declared { node, kind, name, word: "", visibility, exported, signature, doc: doc.clone() });
     }
 }
 
@@ -371,16 +293,7 @@ fn method_elem<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let doc = comment(walk, node);
     let signature = (node.start_byte(), node.end_byte());
     let kind = SymbolKind::Method;
-    walk.declare(Declared {
-        node,
-        kind,
-        name,
-        word: "",
-        visibility,
-        exported,
-        signature,
-        doc,
-    });
+    walk.declare(Declared { node, kind, name, word: "", visibility, exported, signature, doc });
 }
 
 fn embedded_interface(walk: &mut Walk<'_>, node: Node<'_>) {
@@ -419,9 +332,7 @@ fn call(walk: &mut Walk<'_>, node: Node<'_>) {
             walk.mention(function, RefKind::Call, None);
         }
         "selector_expression" => {
-            let (Some(operand), Some(name)) =
-                (field(function, "operand"), field(function, "field"))
-            else {
+            let (Some(operand), Some(name)) = (field(function, "operand"), field(function, "field")) else {
                 return;
             };
             if let Some(receiver) = chain(walk.text, operand) {

@@ -16,9 +16,7 @@ impl Speaker for Java {
     fn enter<'tree>(&mut self, walk: &mut Walk<'tree>, node: Node<'tree>) -> Step {
         match node.kind() {
             "package_declaration" => {
-                let name = named_children(node)
-                    .into_iter()
-                    .find(|child| child.kind().ends_with("identifier"));
+                let name = named_children(node).into_iter().find(|child| child.kind().ends_with("identifier"));
                 if let Some(name) = name.and_then(|name| chain(walk.text, name)) {
                     walk.import(node, &name, Vec::new(), ImportKind::Package);
                 }
@@ -70,10 +68,7 @@ impl Speaker for Java {
                 }
             }
             "type_parameter" => {
-                if let Some(name) = named_children(node)
-                    .into_iter()
-                    .find(|child| child.kind() == "type_identifier")
-                {
+                if let Some(name) = named_children(node).into_iter().find(|child| child.kind() == "type_identifier") {
                     walk.type_parameter(name);
                 }
             }
@@ -89,25 +84,19 @@ impl Speaker for Java {
 }
 
 fn modifiers<'tree>(walk: &Walk<'tree>, node: Node<'tree>) -> &'tree str {
-    early_child(node, "modifiers")
-        .map(|modifiers| walk.text_of(modifiers))
-        .unwrap_or_default()
+    early_child(node, "modifiers").map(|modifiers| walk.text_of(modifiers)).unwrap_or_default()
 }
 
 fn has_modifier(walk: &Walk<'_>, node: Node<'_>, wanted: &str) -> bool {
-    modifiers(walk, node)
-        .split_whitespace()
-        .any(|word| word == wanted)
+    modifiers(walk, node).split_whitespace().any(|word| word == wanted)
 }
 
 /// Members of interfaces and annotations are public unless they say otherwise.
 fn visibility(walk: &Walk<'_>, node: Node<'_>) -> (Visibility, bool) {
-    let in_interface = walk.frames.last().is_some_and(|frame| {
-        matches!(
-            frame.kind,
-            Some(SymbolKind::Interface | SymbolKind::Annotation)
-        )
-    });
+    let in_interface = walk
+        .frames
+        .last()
+        .is_some_and(|frame| matches!(frame.kind, Some(SymbolKind::Interface | SymbolKind::Annotation)));
     let has = |wanted| has_modifier(walk, node, wanted);
     if has("public") || (in_interface && !has("private")) {
         (Visibility::Public, true)
@@ -125,10 +114,7 @@ fn signature_start(node: Node<'_>) -> usize {
         return node.start_byte();
     };
     let mut cursor = modifiers.walk();
-    let first_word = modifiers
-        .children(&mut cursor)
-        .find(|child| !child.is_named())
-        .map(|child| child.start_byte());
+    let first_word = modifiers.children(&mut cursor).find(|child| !child.is_named()).map(|child| child.start_byte());
     first_word.unwrap_or(modifiers.end_byte())
 }
 
@@ -141,11 +127,7 @@ fn declared<'tree>(
 ) -> Option<Declared<'tree>> {
     let name = field(node, "name")?;
     let (visibility, exported) = visibility(walk, node);
-    let text = walk
-        .text
-        .get(node.start_byte()..end)
-        .unwrap_or_default()
-        .trim_end_matches([';', ' ', '\n', '\r', '\t']);
+    let text = walk.text.get(node.start_byte()..end).unwrap_or_default().trim_end_matches([';', ' ', '\n', '\r', '\t']);
     Some(Declared {
         node,
         kind,
@@ -158,12 +140,7 @@ fn declared<'tree>(
     })
 }
 
-fn type_declaration<'tree>(
-    walk: &mut Walk<'tree>,
-    node: Node<'tree>,
-    kind: SymbolKind,
-    word: &'static str,
-) {
+fn type_declaration<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind, word: &'static str) {
     let end = field(node, "body").map_or(node.end_byte(), |body| body.start_byte());
     let Some(declared) = declared(walk, node, kind, word, end) else {
         return;
@@ -172,17 +149,10 @@ fn type_declaration<'tree>(
         return;
     }
     let extends = field(node, "superclass").or_else(|| early_child(node, "extends_interfaces"));
-    for (list, kind) in [
-        (extends, RefKind::Extends),
-        (field(node, "interfaces"), RefKind::Implements),
-    ] {
+    for (list, kind) in [(extends, RefKind::Extends), (field(node, "interfaces"), RefKind::Implements)] {
         let types = list.map(named_children).unwrap_or_default();
         for of in types {
-            let each = if of.kind() == "type_list" {
-                named_children(of)
-            } else {
-                vec![of]
-            };
+            let each = if of.kind() == "type_list" { named_children(of) } else { vec![of] };
             for of in each {
                 mention_type(walk, of, kind);
             }
@@ -211,11 +181,7 @@ fn callable<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind) 
 fn fields<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let is_constant = node.kind() == "constant_declaration"
         || (has_modifier(walk, node, "static") && has_modifier(walk, node, "final"));
-    let kind = if is_constant {
-        SymbolKind::Constant
-    } else {
-        SymbolKind::Field
-    };
+    let kind = if is_constant { SymbolKind::Constant } else { SymbolKind::Field };
     let (visibility, exported) = visibility(walk, node);
     let doc = doc::starred(walk.text, &walk.lead);
     let start = signature_start(node);
@@ -223,15 +189,8 @@ fn fields<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
         let Some(name) = field(declarator, "name") else {
             continue;
         };
-        let full = walk
-            .text
-            .get(start..declarator.end_byte())
-            .unwrap_or_default();
-        let end = if full.len() > 160 {
-            name.end_byte()
-        } else {
-            declarator.end_byte()
-        };
+        let full = walk.text.get(start..declarator.end_byte()).unwrap_or_default();
+        let end = if full.len() > 160 { name.end_byte() } else { declarator.end_byte() };
         let name = walk.name_of(name);
         walk.declare(Declared {
             node,
@@ -302,25 +261,15 @@ fn bind<'tree>(walk: &mut Walk<'tree>, parameters: Node<'tree>) {
 
 fn import(walk: &mut Walk<'_>, node: Node<'_>) {
     let children = named_children(node);
-    let Some(path) = children
-        .iter()
-        .find(|child| child.kind().ends_with("identifier"))
-    else {
+    let Some(path) = children.iter().find(|child| child.kind().ends_with("identifier")) else {
         return;
     };
     let Some(path) = chain(walk.text, *path) else {
         return;
     };
     let is_wildcard = children.iter().any(|child| child.kind() == "asterisk");
-    let (module, name) = if is_wildcard {
-        (path.as_str(), "*")
-    } else {
-        path.rsplit_once('.').unwrap_or(("", &path))
-    };
-    let names = vec![ImportedName {
-        name: name.to_owned(),
-        alias: None,
-    }];
+    let (module, name) = if is_wildcard { (path.as_str(), "*") } else { path.rsplit_once('.').unwrap_or(("", &path)) };
+    let names = vec![ImportedName { name: name.to_owned(), alias: None }];
     let module = module.to_owned();
     walk.import(node, &module, names, ImportKind::Import);
 }

@@ -34,12 +34,7 @@ pub(super) fn outline(text: &str) -> Outline {
                 if headings.len() < MAX_HEADINGS && depth == 0 {
                     let level = rank(level);
                     out.marks.push((line_start(text, range.start), level));
-                    headings.push(Heading {
-                        level,
-                        range,
-                        title: String::new(),
-                        intro: String::new(),
-                    });
+                    headings.push(Heading { level, range, title: String::new(), intro: String::new() });
                     in_heading = true;
                 }
                 depth += 1;
@@ -47,9 +42,7 @@ pub(super) fn outline(text: &str) -> Outline {
             Event::Start(tag) => {
                 if depth == 0 {
                     out.marks.push((line_start(text, range.start), BLOCK_RANK));
-                    let is_first = headings
-                        .last()
-                        .is_some_and(|heading| heading.intro.is_empty());
+                    let is_first = headings.last().is_some_and(|heading| heading.intro.is_empty());
                     in_intro = is_first && matches!(tag, Tag::Paragraph);
                 }
                 depth += 1;
@@ -72,9 +65,7 @@ pub(super) fn outline(text: &str) -> Outline {
 }
 
 fn options() -> Options {
-    Options::ENABLE_TABLES
-        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
-        | Options::ENABLE_STRIKETHROUGH
+    Options::ENABLE_TABLES | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS | Options::ENABLE_STRIKETHROUGH
 }
 
 fn append(headings: &mut [Heading], in_heading: bool, in_intro: bool, words: &str) {
@@ -135,8 +126,7 @@ fn sections(text: &str, headings: Vec<Heading>, out: &mut Outline) {
 
 fn close(open: &mut Vec<(u8, usize)>, level: u8, end: usize, lines: &LineIndex, out: &mut Outline) {
     while let Some((_, index)) = open.pop_if(|(open_level, _)| *open_level >= level) {
-        if let (Some(symbol), Some(scope)) = (out.symbols.get_mut(index), out.scopes.get_mut(index))
-        {
+        if let (Some(symbol), Some(scope)) = (out.symbols.get_mut(index), out.scopes.get_mut(index)) {
             scope.end = end;
             symbol.end_byte = clamp(end);
             symbol.end_line = lines.line_of(end.saturating_sub(1)).max(symbol.start_line);
@@ -145,9 +135,7 @@ fn close(open: &mut Vec<(u8, usize)>, level: u8, end: usize, lines: &LineIndex, 
 }
 
 fn line_start(text: &str, at: usize) -> usize {
-    text.get(..at)
-        .and_then(|before| before.rfind('\n'))
-        .map_or(0, |line_end| line_end + 1)
+    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |line_end| line_end + 1)
 }
 
 fn rank(level: HeadingLevel) -> u8 {

@@ -57,9 +57,7 @@ pub(crate) fn outline(path: &str, language: Language, text: &str, tree: Option<&
         (Language::Yaml, _) => yaml::outline(text),
         (_, None) => Outline::default(),
         (Language::Rust, Some(tree)) => walk::run(path, text, tree, &mut rust::Rust::default()),
-        (Language::Python, Some(tree)) => {
-            walk::run(path, text, tree, &mut python::Python::default())
-        }
+        (Language::Python, Some(tree)) => walk::run(path, text, tree, &mut python::Python::default()),
         (Language::JavaScript | Language::TypeScript | Language::Tsx, Some(tree)) => {
             walk::run(path, text, tree, &mut ecmascript::EcmaScript::default())
         }

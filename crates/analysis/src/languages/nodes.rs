@@ -31,9 +31,7 @@ pub(super) fn name_of(text: &str, node: Node<'_>) -> String {
 /// The first child of a kind among the first few (where modifiers stand).
 pub(super) fn early_child<'tree>(node: Node<'tree>, kind: &str) -> Option<Node<'tree>> {
     let mut cursor = node.walk();
-    node.children(&mut cursor)
-        .take(12)
-        .find(|child| child.kind() == kind)
+    node.children(&mut cursor).take(12).find(|child| child.kind() == kind)
 }
 
 /// All named children, bounded.
@@ -45,9 +43,7 @@ pub(super) fn named_children<'tree>(node: Node<'tree>) -> Vec<Node<'tree>> {
 /// All children of a field, bounded.
 pub(super) fn children_of_field<'tree>(node: Node<'tree>, name: &str) -> Vec<Node<'tree>> {
     let mut cursor = node.walk();
-    node.children_by_field_name(name, &mut cursor)
-        .take(20_000)
-        .collect()
+    node.children_by_field_name(name, &mut cursor).take(20_000).collect()
 }
 
 /// Every node inside (and the node itself) in order, not entering those for which `enter` says no.
@@ -77,11 +73,10 @@ pub(super) fn chain(text: &str, node: Node<'_>) -> Option<String> {
         return None;
     }
     let compact: String = written.split_whitespace().collect();
-    let is_chain = compact.chars().all(|character| {
-        character.is_alphanumeric() || matches!(character, '_' | '.' | ':' | '$' | '#')
-    });
-    (is_chain && !compact.starts_with(|character: char| character.is_ascii_digit()))
-        .then_some(compact)
+    let is_chain = compact
+        .chars()
+        .all(|character| character.is_alphanumeric() || matches!(character, '_' | '.' | ':' | '$' | '#'));
+    (is_chain && !compact.starts_with(|character: char| character.is_ascii_digit())).then_some(compact)
 }
 
 /// The first name of a chain.

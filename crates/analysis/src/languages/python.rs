@@ -81,10 +81,7 @@ impl Speaker for Python {
             }
             "call" => call(walk, node),
             "decorator" => {
-                if let Some(name) = named_children(node)
-                    .first()
-                    .filter(|name| name.kind() != "call")
-                {
+                if let Some(name) = named_children(node).first().filter(|name| name.kind() != "call") {
                     mention(walk, *name, RefKind::Call);
                 }
             }
@@ -105,9 +102,7 @@ impl Speaker for Python {
             symbol.exported = match symbol.parent {
                 None if is_file => false,
                 None => all.contains(&symbol.name),
-                Some(parent) => {
-                    symbol.exported && exported.get(parent as usize).copied().unwrap_or(false)
-                }
+                Some(parent) => symbol.exported && exported.get(parent as usize).copied().unwrap_or(false),
             };
             if symbol.parent.is_none() && symbol.exported {
                 symbol.visibility = Visibility::Public;
@@ -147,9 +142,9 @@ impl Python {
             None => SymbolKind::Variable,
         };
         let end = match field(node, "right") {
-            Some(right) if node.end_byte() - node.start_byte() > 120 => field(node, "type")
-                .map_or(left.end_byte(), |of| of.end_byte())
-                .min(right.start_byte()),
+            Some(right) if node.end_byte() - node.start_byte() > 120 => {
+                field(node, "type").map_or(left.end_byte(), |of| of.end_byte()).min(right.start_byte())
+            }
             _ => node.end_byte(),
         };
         let (visibility, exported) = by_name(&name);
@@ -167,8 +162,7 @@ impl Python {
     }
 
     fn extend_all(&mut self, walk: &Walk<'_>, node: Node<'_>) {
-        let is_all = field(node, "left").is_some_and(|left| walk.text_of(left) == "__all__")
-            && walk.frames.is_empty();
+        let is_all = field(node, "left").is_some_and(|left| walk.text_of(left) == "__all__") && walk.frames.is_empty();
         let Some(right) = field(node, "right").filter(|_| is_all) else {
             return;
         };
@@ -200,14 +194,8 @@ fn by_name(name: &str) -> (Visibility, bool) {
 /// The string that a body starts with.
 fn docstring<'tree>(body: Node<'tree>) -> Option<Node<'tree>> {
     let mut cursor = body.walk();
-    let first = body
-        .named_children(&mut cursor)
-        .find(|child| child.kind() != "comment")?;
-    let literal = if first.kind() == "expression_statement" {
-        first.named_child(0)?
-    } else {
-        first
-    };
+    let first = body.named_children(&mut cursor).find(|child| child.kind() != "comment")?;
+    let literal = if first.kind() == "expression_statement" { first.named_child(0)? } else { first };
     (literal.kind() == "string").then_some(literal)
 }
 
@@ -231,22 +219,12 @@ fn function<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let Some(name) = field(node, "name") else {
         return;
     };
-    let decorators: Vec<&str> = walk
-        .lead
-        .iter()
-        .map(|lead| walk.text_of(*lead))
-        .filter(|lead| lead.starts_with('@'))
-        .collect();
-    let has = |wanted: &str| {
-        decorators
-            .iter()
-            .any(|decorator| decorator.trim_start_matches('@').trim() == wanted)
-    };
+    let decorators: Vec<&str> =
+        walk.lead.iter().map(|lead| walk.text_of(*lead)).filter(|lead| lead.starts_with('@')).collect();
+    let has = |wanted: &str| decorators.iter().any(|decorator| decorator.trim_start_matches('@').trim() == wanted);
     let is_method = walk.in_type();
     let kind = match is_method {
-        true if has("property") || has("cached_property") || has("functools.cached_property") => {
-            SymbolKind::Property
-        }
+        true if has("property") || has("cached_property") || has("functools.cached_property") => SymbolKind::Property,
         true => SymbolKind::Method,
         false => SymbolKind::Function,
     };
@@ -258,16 +236,7 @@ fn function<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
         .map(|literal| doc::docstring(walk.text_of(literal)))
         .unwrap_or_default();
     let signature = (node.start_byte(), head_end(walk, node));
-    let opened = walk.open(Declared {
-        node,
-        kind,
-        name: text,
-        word: "def",
-        visibility,
-        exported,
-        signature,
-        doc,
-    });
+    let opened = walk.open(Declared { node, kind, name: text, word: "def", visibility, exported, signature, doc });
     if opened.is_none() {
         walk.open_function();
     }
@@ -290,17 +259,10 @@ fn class<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let Some(name) = field(node, "name") else {
         return;
     };
-    let bases: Vec<Node<'tree>> = field(node, "superclasses")
-        .map(named_children)
-        .unwrap_or_default();
-    let is_enum = bases.iter().any(|base| {
-        ENUM_BASES.contains(&walk.text_of(*base).rsplit('.').next().unwrap_or_default())
-    });
-    let kind = if is_enum {
-        SymbolKind::Enum
-    } else {
-        SymbolKind::Class
-    };
+    let bases: Vec<Node<'tree>> = field(node, "superclasses").map(named_children).unwrap_or_default();
+    let is_enum =
+        bases.iter().any(|base| ENUM_BASES.contains(&walk.text_of(*base).rsplit('.').next().unwrap_or_default()));
+    let kind = if is_enum { SymbolKind::Enum } else { SymbolKind::Class };
     let text = walk.name_of(name);
     let (visibility, exported) = by_name(&text);
     let doc = field(node, "body")
@@ -308,25 +270,9 @@ fn class<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
         .map(|literal| doc::docstring(walk.text_of(literal)))
         .unwrap_or_default();
     let signature = (node.start_byte(), head_end(walk, node));
-    if walk
-        .open(Declared {
-            node,
-            kind,
-            name: text,
-            word: "class",
-            visibility,
-            exported,
-            signature,
-            doc,
-        })
-        .is_some()
-    {
+    if walk.open(Declared { node, kind, name: text, word: "class", visibility, exported, signature, doc }).is_some() {
         for base in bases {
-            let base = if base.kind() == "subscript" {
-                field(base, "value").unwrap_or(base)
-            } else {
-                base
-            };
+            let base = if base.kind() == "subscript" { field(base, "value").unwrap_or(base) } else { base };
             mention(walk, base, RefKind::Extends);
         }
     }
@@ -336,22 +282,11 @@ fn type_alias<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let Some(left) = field(node, "left").filter(|_| !walk.in_function()) else {
         return;
     };
-    let name = head(walk.text_of(left).split('[').next().unwrap_or_default())
-        .trim()
-        .to_owned();
+    let name = head(walk.text_of(left).split('[').next().unwrap_or_default()).trim().to_owned();
     let (visibility, exported) = by_name(&name);
     let signature = (node.start_byte(), node.end_byte());
     let kind = SymbolKind::TypeAlias;
-    walk.declare(Declared {
-        node,
-        kind,
-        name,
-        word: "",
-        visibility,
-        exported,
-        signature,
-        doc: String::new(),
-    });
+    walk.declare(Declared { node, kind, name, word: "", visibility, exported, signature, doc: String::new() });
 }
 
 /// Mentions a name or the last part of a dotted chain.
@@ -359,17 +294,12 @@ fn mention(walk: &mut Walk<'_>, node: Node<'_>, kind: RefKind) {
     match node.kind() {
         "identifier" if !BUILTINS.contains(&walk.text_of(node)) => walk.mention(node, kind, None),
         "attribute" => {
-            let (Some(object), Some(name)) = (field(node, "object"), field(node, "attribute"))
-            else {
+            let (Some(object), Some(name)) = (field(node, "object"), field(node, "attribute")) else {
                 return;
             };
-            let of_super = object.kind() == "call"
-                && field(object, "function").is_some_and(|of| walk.text_of(of) == "super");
-            let receiver = if of_super {
-                Some("super".to_owned())
-            } else {
-                chain(walk.text, object)
-            };
+            let of_super =
+                object.kind() == "call" && field(object, "function").is_some_and(|of| walk.text_of(of) == "super");
+            let receiver = if of_super { Some("super".to_owned()) } else { chain(walk.text, object) };
             if receiver.is_some() {
                 walk.mention(name, kind, receiver);
             }
@@ -434,45 +364,22 @@ fn import(walk: &mut Walk<'_>, node: Node<'_>) {
             _ => (Some(name), None),
         };
         if let Some(path) = path.and_then(|path| chain(walk.text, path)) {
-            names.push(ImportedName {
-                name: path,
-                alias: alias.map(|alias| walk.name_of(alias)),
-            });
+            names.push(ImportedName { name: path, alias: alias.map(|alias| walk.name_of(alias)) });
         }
     }
     match node.kind() {
         "import_statement" => {
-            for ImportedName {
-                name: module,
-                alias,
-            } in names
-            {
-                let bound = alias.map(|alias| ImportedName {
-                    name: "self".to_owned(),
-                    alias: Some(alias),
-                });
-                walk.import(
-                    node,
-                    &module,
-                    bound.into_iter().collect(),
-                    ImportKind::Import,
-                );
+            for ImportedName { name: module, alias } in names {
+                let bound = alias.map(|alias| ImportedName { name: "self".to_owned(), alias: Some(alias) });
+                walk.import(node, &module, bound.into_iter().collect(), ImportKind::Import);
             }
         }
         "import_from_statement" => {
-            let Some(module) =
-                field(node, "module_name").and_then(|module| chain(walk.text, module))
-            else {
+            let Some(module) = field(node, "module_name").and_then(|module| chain(walk.text, module)) else {
                 return;
             };
-            if named_children(node)
-                .iter()
-                .any(|child| child.kind() == "wildcard_import")
-            {
-                names.push(ImportedName {
-                    name: "*".to_owned(),
-                    alias: None,
-                });
+            if named_children(node).iter().any(|child| child.kind() == "wildcard_import") {
+                names.push(ImportedName { name: "*".to_owned(), alias: None });
             }
             walk.import(node, &module, names, ImportKind::Import);
         }

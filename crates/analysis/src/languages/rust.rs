@@ -137,20 +137,14 @@ fn is_type_name(name: &str) -> bool {
 }
 
 fn file_doc(walk: &mut Walk<'_>) {
-    let comments: Vec<_> = walk
-        .lead
-        .iter()
-        .copied()
-        .filter(|node| is_inner_doc(walk.text_of(*node)))
-        .collect();
+    let comments: Vec<_> = walk.lead.iter().copied().filter(|node| is_inner_doc(walk.text_of(*node))).collect();
     if let (Some(first), Some(last)) = (comments.first(), comments.last()) {
         let text = lines_without(comments.iter().map(|node| walk.text_of(*node)), "//!");
         walk.declare_file(*first, *last, text);
     }
     // They are not about the first item.
     let text = walk.text;
-    walk.lead
-        .retain(|node| !is_inner_doc(super::nodes::text_of(text, *node)));
+    walk.lead.retain(|node| !is_inner_doc(super::nodes::text_of(text, *node)));
 }
 
 fn is_inner_doc(comment: &str) -> bool {
@@ -163,11 +157,7 @@ fn lines_without<'text>(comments: impl Iterator<Item = &'text str>, marker: &str
         if comment.starts_with("/*") {
             return doc::block(comment);
         }
-        lines.extend(
-            comment
-                .lines()
-                .map(|line| line.strip_prefix(marker).unwrap_or(line)),
-        );
+        lines.extend(comment.lines().map(|line| line.strip_prefix(marker).unwrap_or(line)));
     }
     doc::paragraph(lines)
 }
@@ -222,11 +212,7 @@ fn trimmed_end(walk: &Walk<'_>, node: Node<'_>) -> usize {
 
 fn function<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let end = field(node, "body").map_or_else(|| trimmed_end(walk, node), |body| body.start_byte());
-    let kind = if walk.in_type() {
-        SymbolKind::Method
-    } else {
-        SymbolKind::Function
-    };
+    let kind = if walk.in_type() { SymbolKind::Method } else { SymbolKind::Function };
     let Some(mut declared) = declared(walk, node, kind, "fn", end) else {
         return;
     };
@@ -249,12 +235,7 @@ fn function<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
 /// Marks the frame of an `impl Trait for Type`; no receiver is ever written like that.
 const TRAIT_IMPL: &str = "impl for";
 
-fn type_item<'tree>(
-    walk: &mut Walk<'tree>,
-    node: Node<'tree>,
-    kind: SymbolKind,
-    word: &'static str,
-) {
+fn type_item<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind, word: &'static str) {
     // A tuple struct's fields are part of what it promises.
     let end = match field(node, "body") {
         Some(body) if body.kind() == "ordered_field_declaration_list" => trimmed_end(walk, node),
@@ -266,12 +247,7 @@ fn type_item<'tree>(
     }
 }
 
-fn leaf<'tree>(
-    walk: &mut Walk<'tree>,
-    node: Node<'tree>,
-    kind: SymbolKind,
-    fixed: Option<Visibility>,
-) {
+fn leaf<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind, fixed: Option<Visibility>) {
     if walk.in_function() {
         return;
     }
@@ -294,10 +270,7 @@ fn value<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind) {
     let full = trimmed_end(walk, node);
     let end = match field(node, "value") {
         Some(value) if full - node.start_byte() > 160 => {
-            let before = walk
-                .text
-                .get(node.start_byte()..value.start_byte())
-                .unwrap_or_default();
+            let before = walk.text.get(node.start_byte()..value.start_byte()).unwrap_or_default();
             node.start_byte() + before.trim_end_matches(['=', ' ', '\n', '\r', '\t']).len()
         }
         _ => full,
@@ -313,16 +286,9 @@ fn value<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>, kind: SymbolKind) {
 
 fn macro_definition<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     let end = field(node, "name").map_or(node.end_byte(), |name| name.end_byte());
-    let is_exported = walk
-        .lead
-        .iter()
-        .any(|attribute| walk.text_of(*attribute).contains("macro_export"));
+    let is_exported = walk.lead.iter().any(|attribute| walk.text_of(*attribute).contains("macro_export"));
     if let Some(mut declared) = declared(walk, node, SymbolKind::Macro, "macro", end) {
-        declared.visibility = if is_exported {
-            Visibility::Public
-        } else {
-            Visibility::Internal
-        };
+        declared.visibility = if is_exported { Visibility::Public } else { Visibility::Internal };
         declared.exported = is_exported;
         walk.open(declared);
     }
@@ -334,11 +300,7 @@ fn module<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     };
     let module = walk.name_of(name);
     let has_body = field(node, "body").is_some();
-    let end = if has_body {
-        body_start(node)
-    } else {
-        trimmed_end(walk, node)
-    };
+    let end = if has_body { body_start(node) } else { trimmed_end(walk, node) };
     let Some(declared) = declared(walk, node, SymbolKind::Module, "mod", end) else {
         return;
     };
@@ -381,11 +343,7 @@ fn implementation<'tree>(walk: &mut Walk<'tree>, node: Node<'tree>) {
     }
     if let Some(base) = base {
         walk.set_this(TRAIT_IMPL);
-        let plain = if base.kind() == "generic_type" {
-            field(base, "type").unwrap_or(base)
-        } else {
-            base
-        };
+        let plain = if base.kind() == "generic_type" { field(base, "type").unwrap_or(base) } else { base };
         mention_path(walk, plain, RefKind::Implements);
     }
 }
@@ -422,11 +380,7 @@ fn mention_path(walk: &mut Walk<'_>, node: Node<'_>, kind: RefKind) {
                 _ => path,
             };
             if let Some(receiver) = chain(walk.text, plain) {
-                let receiver = if receiver == "Self" {
-                    "self".to_owned()
-                } else {
-                    receiver
-                };
+                let receiver = if receiver == "Self" { "self".to_owned() } else { receiver };
                 walk.mention(name, kind, Some(receiver));
             }
         }
@@ -507,13 +461,7 @@ fn path_before(walk: &Walk<'_>, tokens: &[Node<'_>]) -> Option<String> {
         rest = before;
     }
     parts.reverse();
-    (!parts.is_empty()).then(|| parts.join("::")).map(|path| {
-        if path == "Self" {
-            "self".to_owned()
-        } else {
-            path
-        }
-    })
+    (!parts.is_empty()).then(|| parts.join("::")).map(|path| if path == "Self" { "self".to_owned() } else { path })
 }
 
 /// Remembers the names a pattern binds; those in capitals are constants and variants.

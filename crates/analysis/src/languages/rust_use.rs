@@ -11,11 +11,7 @@ const MAX_DEPTH: usize = 16;
 
 pub(super) fn use_declaration(walk: &mut Walk<'_>, node: Node<'_>) {
     let is_public = early_child(node, "visibility_modifier").is_some();
-    let kind = if is_public {
-        ImportKind::Reexport
-    } else {
-        ImportKind::Import
-    };
+    let kind = if is_public { ImportKind::Reexport } else { ImportKind::Import };
     let Some(argument) = field(node, "argument") else {
         return;
     };
@@ -40,40 +36,21 @@ pub(super) fn extern_crate(walk: &mut Walk<'_>, node: Node<'_>) {
     };
     let alias = field(node, "alias").map(|alias| walk.name_of(alias));
     let module = walk.name_of(name);
-    let names = vec![ImportedName {
-        name: "self".to_owned(),
-        alias: alias.or_else(|| Some(module.clone())),
-    }];
+    let names = vec![ImportedName { name: "self".to_owned(), alias: alias.or_else(|| Some(module.clone())) }];
     walk.import(node, &module, names, ImportKind::Import);
 }
 
-fn flatten(
-    walk: &Walk<'_>,
-    node: Node<'_>,
-    prefix: &str,
-    depth: usize,
-    flat: &mut Vec<(String, ImportedName)>,
-) {
+fn flatten(walk: &Walk<'_>, node: Node<'_>, prefix: &str, depth: usize, flat: &mut Vec<(String, ImportedName)>) {
     if depth > MAX_DEPTH || flat.len() > 2_000 {
         return;
     }
     let join = |path: &str| {
-        if prefix.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{prefix}::{path}")
-        }
+        if prefix.is_empty() { path.to_owned() } else { format!("{prefix}::{path}") }
     };
     match node.kind() {
         "scoped_use_list" => {
-            let path = field(node, "path")
-                .and_then(|path| chain(walk.text, path))
-                .unwrap_or_default();
-            let path = if path.is_empty() {
-                prefix.to_owned()
-            } else {
-                join(&path)
-            };
+            let path = field(node, "path").and_then(|path| chain(walk.text, path)).unwrap_or_default();
+            let path = if path.is_empty() { prefix.to_owned() } else { join(&path) };
             if let Some(list) = field(node, "list") {
                 flatten(walk, list, &path, depth + 1, flat);
             }
@@ -84,22 +61,9 @@ fn flatten(
             }
         }
         "use_wildcard" => {
-            let path = named_children(node)
-                .first()
-                .and_then(|path| chain(walk.text, *path))
-                .unwrap_or_default();
-            let path = if path.is_empty() {
-                prefix.to_owned()
-            } else {
-                join(&path)
-            };
-            flat.push((
-                path,
-                ImportedName {
-                    name: "*".to_owned(),
-                    alias: None,
-                },
-            ));
+            let path = named_children(node).first().and_then(|path| chain(walk.text, *path)).unwrap_or_default();
+            let path = if path.is_empty() { prefix.to_owned() } else { join(&path) };
+            flat.push((path, ImportedName { name: "*".to_owned(), alias: None }));
         }
         "use_as_clause" => {
             let alias = field(node, "alias").map(|alias| walk.name_of(alias));
@@ -124,13 +88,7 @@ fn push(path: &str, alias: Option<String>, flat: &mut Vec<(String, ImportedName)
     };
     if name == "self" {
         let own = module.rsplit("::").next().unwrap_or(&module).to_owned();
-        flat.push((
-            module,
-            ImportedName {
-                name,
-                alias: alias.or(Some(own)),
-            },
-        ));
+        flat.push((module, ImportedName { name, alias: alias.or(Some(own)) }));
     } else {
         flat.push((module, ImportedName { name, alias }));
     }

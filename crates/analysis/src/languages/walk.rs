@@ -45,11 +45,7 @@ pub(super) trait Speaker {
 
     /// Whether a node belongs to the declaration after it.
     fn trivia(&self, kind: &str) -> Trivia {
-        if kind.ends_with("comment") {
-            Trivia::Comment
-        } else {
-            Trivia::No
-        }
+        if kind.ends_with("comment") { Trivia::Comment } else { Trivia::No }
     }
 
     /// Looks at a named node before its children.
@@ -112,12 +108,7 @@ pub(super) struct Walk<'tree> {
 }
 
 /// Walks a whole tree.
-pub(super) fn run<Language: Speaker>(
-    path: &str,
-    text: &str,
-    tree: &Tree,
-    speaker: &mut Language,
-) -> Outline {
+pub(super) fn run<Language: Speaker>(path: &str, text: &str, tree: &Tree, speaker: &mut Language) -> Outline {
     let mut walk = Walk {
         path,
         text,
@@ -137,11 +128,7 @@ pub(super) fn run<Language: Speaker>(
         let step = visit(&mut walk, speaker, cursor.node(), &mut leads);
         if step == Step::Descend && cursor.goto_first_child() {
             walk.depth += 1;
-            let handed_down = if walk.pass_lead {
-                std::mem::take(&mut walk.lead)
-            } else {
-                Vec::new()
-            };
+            let handed_down = if walk.pass_lead { std::mem::take(&mut walk.lead) } else { Vec::new() };
             walk.pass_lead = false;
             match leads.get_mut(walk.depth) {
                 Some(lead) => *lead = handed_down,
@@ -206,27 +193,19 @@ impl<'tree> Walk<'tree> {
 
     /// The nearest frame that has a symbol.
     pub(super) fn parent(&self) -> Option<&Frame<'tree>> {
-        self.frames
-            .iter()
-            .rev()
-            .find(|frame| frame.symbol.is_some())
+        self.frames.iter().rev().find(|frame| frame.symbol.is_some())
     }
 
     /// Whether the nearest frame of any kind is a type (and not a function in it).
     pub(super) fn in_type(&self) -> bool {
         self.frames.last().is_some_and(|frame| {
-            !frame.is_function
-                && frame
-                    .kind
-                    .is_some_and(|kind| kind.is_type() || kind == SymbolKind::Impl)
+            !frame.is_function && frame.kind.is_some_and(|kind| kind.is_type() || kind == SymbolKind::Impl)
         })
     }
 
     /// Whether the nearest frame is of this kind.
     pub(super) fn is_in(&self, kind: SymbolKind) -> bool {
-        self.frames
-            .last()
-            .is_some_and(|frame| frame.kind == Some(kind))
+        self.frames.last().is_some_and(|frame| frame.kind == Some(kind))
     }
 
     /// Whether the current node is a child of the root.
@@ -269,15 +248,9 @@ impl<'tree> Walk<'tree> {
         let ordinal = clamp(self.out.symbols.len());
         let parent = self.parent();
         let qualified = self.qualified(&declared.name);
-        let reachable = self
-            .frames
-            .iter()
-            .all(|frame| frame.exported && !frame.is_function);
+        let reachable = self.frames.iter().all(|frame| frame.exported && !frame.is_function);
         let node = declared.node;
-        let signature = self
-            .text
-            .get(declared.signature.0..declared.signature.1)
-            .unwrap_or_default();
+        let signature = self.text.get(declared.signature.0..declared.signature.1).unwrap_or_default();
         self.out.symbols.push(Symbol {
             ordinal,
             parent: parent.and_then(|frame| frame.symbol),
@@ -301,10 +274,7 @@ impl<'tree> Walk<'tree> {
         if let Some(symbol) = self.out.symbols.last_mut()
             && symbol.start_byte == clamp(node.start_byte())
         {
-            symbol.signature = one_line(
-                &format!("{keyword} {}", symbol.signature),
-                MAX_SIGNATURE_CHARS,
-            );
+            symbol.signature = one_line(&format!("{keyword} {}", symbol.signature), MAX_SIGNATURE_CHARS);
         }
     }
 
@@ -316,19 +286,11 @@ impl<'tree> Walk<'tree> {
             "" => declared.name.clone(),
             word => format!("{word} {}", declared.name),
         };
-        let lead = self
-            .lead
-            .first()
-            .map_or(node.start_byte(), Node::start_byte);
+        let lead = self.lead.first().map_or(node.start_byte(), Node::start_byte);
         let exported = declared.exported;
         let ordinal = self.declare(declared)?;
         let scope = self.scope(node, lead, label, Some(ordinal));
-        let prefix = self
-            .out
-            .symbols
-            .last()
-            .map(|symbol| symbol.qualified.clone())
-            .unwrap_or_default();
+        let prefix = self.out.symbols.last().map(|symbol| symbol.qualified.clone()).unwrap_or_default();
         self.frame(Some(ordinal), Some(kind), scope, prefix, exported);
         Some(ordinal)
     }
@@ -336,46 +298,22 @@ impl<'tree> Walk<'tree> {
     /// Makes a node without a symbol the surrounding: a closure, or a key of a configuration file.
     pub(super) fn open_function(&mut self) {
         let scope = self.frames.last().and_then(|frame| frame.scope);
-        let prefix = self
-            .frames
-            .last()
-            .map(|frame| frame.prefix.clone())
-            .unwrap_or_default();
+        let prefix = self.frames.last().map(|frame| frame.prefix.clone()).unwrap_or_default();
         self.frame(None, None, scope, prefix, false);
         self.mark_function();
     }
 
     /// Names a range that is not a symbol.
     pub(super) fn open_scope(&mut self, node: Node<'tree>, label: String) {
-        let lead = self
-            .lead
-            .first()
-            .map_or(node.start_byte(), Node::start_byte);
+        let lead = self.lead.first().map_or(node.start_byte(), Node::start_byte);
         let scope = self.scope(node, lead, label, None);
         self.frame(None, None, scope, String::new(), false);
     }
 
-    fn scope(
-        &mut self,
-        node: Node<'_>,
-        lead: usize,
-        label: String,
-        symbol: Option<u32>,
-    ) -> Option<usize> {
-        let lead = self
-            .out
-            .scopes
-            .last()
-            .map_or(lead, |scope| scope.lead.max(lead));
+    fn scope(&mut self, node: Node<'_>, lead: usize, label: String, symbol: Option<u32>) -> Option<usize> {
+        let lead = self.out.scopes.last().map_or(lead, |scope| scope.lead.max(lead));
         let parent = self.frames.last().and_then(|frame| frame.scope);
-        self.out.scopes.push(Scope {
-            lead,
-            start: node.start_byte(),
-            end: node.end_byte(),
-            label,
-            parent,
-            symbol,
-        });
+        self.out.scopes.push(Scope { lead, start: node.start_byte(), end: node.end_byte(), label, parent, symbol });
         Some(self.out.scopes.len() - 1)
     }
 
@@ -423,17 +361,9 @@ impl<'tree> Walk<'tree> {
     }
 
     pub(super) fn qualified(&self, name: &str) -> String {
-        let prefix = self
-            .frames
-            .iter()
-            .rev()
-            .map(|frame| frame.prefix.as_str())
-            .find(|prefix| !prefix.is_empty());
+        let prefix = self.frames.iter().rev().map(|frame| frame.prefix.as_str()).find(|prefix| !prefix.is_empty());
         match prefix {
-            Some(prefix) => one_line(
-                &format!("{prefix}{}{name}", self.separator),
-                2 * MAX_NAME_CHARS,
-            ),
+            Some(prefix) => one_line(&format!("{prefix}{}{name}", self.separator), 2 * MAX_NAME_CHARS),
             None => name.to_owned(),
         }
     }
@@ -471,44 +401,20 @@ impl<'tree> Walk<'tree> {
     }
 
     /// Records a mention under a name that is not the node's text.
-    pub(super) fn mention_named(
-        &mut self,
-        node: Node<'_>,
-        kind: RefKind,
-        name: String,
-        receiver: Option<String>,
-    ) {
+    pub(super) fn mention_named(&mut self, node: Node<'_>, kind: RefKind, name: String, receiver: Option<String>) {
         if self.error_depth.is_some() || self.out.refs.len() >= MAX_REFS || name.is_empty() {
             return;
         }
         let this = self.frames.iter().rev().find_map(|frame| frame.this);
-        let receiver = receiver.map(|receiver| {
-            if this == Some(receiver.as_str()) {
-                "self".to_owned()
-            } else {
-                receiver
-            }
-        });
+        let receiver =
+            receiver.map(|receiver| if this == Some(receiver.as_str()) { "self".to_owned() } else { receiver });
         let enclosing = self.parent().and_then(|frame| frame.symbol);
         let line = clamp(node.start_position().row + 1);
-        self.out.refs.push(Ref {
-            name,
-            receiver,
-            kind,
-            enclosing,
-            line,
-            count: 1,
-        });
+        self.out.refs.push(Ref { name, receiver, kind, enclosing, line, count: 1 });
     }
 
     /// Records an import.
-    pub(super) fn import(
-        &mut self,
-        node: Node<'_>,
-        module: &str,
-        names: Vec<ImportedName>,
-        kind: ImportKind,
-    ) {
+    pub(super) fn import(&mut self, node: Node<'_>, module: &str, names: Vec<ImportedName>, kind: ImportKind) {
         if self.out.imports.len() >= MAX_IMPORTS {
             return;
         }
@@ -526,11 +432,7 @@ impl<'tree> Walk<'tree> {
         if self.error_depth == Some(self.depth) {
             self.error_depth = None;
         }
-        while self
-            .frames
-            .last()
-            .is_some_and(|frame| frame.depth >= self.depth)
-        {
+        while self.frames.last().is_some_and(|frame| frame.depth >= self.depth) {
             let Some(frame) = self.frames.pop() else {
                 return;
             };
@@ -538,13 +440,8 @@ impl<'tree> Walk<'tree> {
             if !hides || self.frames.len() > MAX_NESTED_FUNCTIONS {
                 continue;
             }
-            let inside = self
-                .out
-                .refs
-                .split_off(frame.first_ref.min(self.out.refs.len()));
-            self.out
-                .refs
-                .extend(inside.into_iter().filter(|mention| !frame.hides(mention)));
+            let inside = self.out.refs.split_off(frame.first_ref.min(self.out.refs.len()));
+            self.out.refs.extend(inside.into_iter().filter(|mention| !frame.hides(mention)));
         }
     }
 
@@ -568,16 +465,10 @@ impl Frame<'_> {
 
 /// One mention per place and target, at its first line.
 fn merged(refs: Vec<Ref>) -> Vec<Ref> {
-    let mut known: BTreeMap<(Option<u32>, RefKind, Option<String>, String), usize> =
-        BTreeMap::new();
+    let mut known: BTreeMap<(Option<u32>, RefKind, Option<String>, String), usize> = BTreeMap::new();
     let mut merged: Vec<Ref> = Vec::new();
     for mention in refs {
-        let key = (
-            mention.enclosing,
-            mention.kind,
-            mention.receiver.clone(),
-            mention.name.clone(),
-        );
+        let key = (mention.enclosing, mention.kind, mention.receiver.clone(), mention.name.clone());
         match known.get(&key).and_then(|index| merged.get_mut(*index)) {
             Some(first) => first.count = first.count.saturating_add(1),
             None => {
@@ -593,19 +484,12 @@ fn merged(refs: Vec<Ref>) -> Vec<Ref> {
 fn end_line(first_row: usize, node: Node<'_>) -> u32 {
     let end = node.end_position();
     // A node that ends at the start of a line ends with the line before.
-    let row = if end.column == 0 {
-        end.row.saturating_sub(1)
-    } else {
-        end.row
-    };
+    let row = if end.column == 0 { end.row.saturating_sub(1) } else { end.row };
     clamp(row.max(first_row) + 1)
 }
 
 fn file_stem(path: &str) -> String {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let stem = name
-        .split('.')
-        .find(|part| !part.is_empty())
-        .unwrap_or(name);
+    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or(name);
     one_line(stem, MAX_NAME_CHARS)
 }

@@ -39,18 +39,13 @@ pub(super) fn outline(text: &str) -> Outline {
         }
         scalar = None;
         if content.starts_with('#') {
-            out.comments
-                .push((start + indent, start + line.trim_end().len()));
+            out.comments.push((start + indent, start + line.trim_end().len()));
             lead.get_or_insert(start);
             continue;
         }
         let from = lead.take().unwrap_or(start);
         let is_document = content == "---" || content.starts_with("--- ") || content == "...";
-        let rank = if is_document {
-            0
-        } else {
-            u8::try_from(indent.min(MAX_RANK) + 1).unwrap_or(u8::MAX)
-        };
+        let rank = if is_document { 0 } else { u8::try_from(indent.min(MAX_RANK) + 1).unwrap_or(u8::MAX) };
         if from > 0 {
             out.marks.push((from, rank));
         }
@@ -62,9 +57,7 @@ pub(super) fn outline(text: &str) -> Outline {
             // In a list's item the key stands behind the dash.
             scalar = Some(indent + (content.len() - content.trim_start_matches("- ").len()));
         }
-        let Some(key) =
-            key(content).filter(|_| open.len() < MAX_KEY_DEPTH && out.scopes.len() < MAX_SCOPES)
-        else {
+        let Some(key) = key(content).filter(|_| open.len() < MAX_KEY_DEPTH && out.scopes.len() < MAX_SCOPES) else {
             continue;
         };
         out.scopes.push(Scope {
@@ -75,10 +68,7 @@ pub(super) fn outline(text: &str) -> Outline {
             parent: open.last().map(|key| key.scope),
             symbol: None,
         });
-        open.push(Open {
-            indent,
-            scope: out.scopes.len() - 1,
-        });
+        open.push(Open { indent, scope: out.scopes.len() - 1 });
     }
     while !open.is_empty() {
         close(&mut open, text.len(), &mut out);
@@ -124,18 +114,12 @@ mod tests {
                 (
                     scope.label.as_str(),
                     scope.parent,
-                    text.get(scope.lead..scope.end)
-                        .map_or(0, |part| part.lines().count()),
+                    text.get(scope.lead..scope.end).map_or(0, |part| part.lines().count()),
                 )
             })
             .collect();
-        let expected = [
-            ("on", None, 2),
-            ("jobs", None, 7),
-            ("build", Some(1), 6),
-            ("steps", Some(2), 5),
-            ("next", None, 1),
-        ];
+        let expected =
+            [("on", None, 2), ("jobs", None, 7), ("build", Some(1), 6), ("steps", Some(2), 5), ("next", None, 1)];
         assert_eq!(scopes, expected);
         let ranks: Vec<u8> = outline.marks.iter().map(|(_, rank)| *rank).collect();
         assert_eq!(ranks, [1, 3, 5, 7, 9, 7, 0, 1]);

@@ -6,24 +6,13 @@ use super::standard;
 use crate::EntryPointKind;
 
 /// Endings tried behind a specifier, in the order in which compilers try them.
-const ENDINGS: &[&str] = &[
-    ".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".json",
-];
+const ENDINGS: &[&str] = &[".ts", ".tsx", ".mts", ".cts", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".json"];
 
 /// What TypeScript sources are called that are imported by the name of their output.
-const SOURCES: &[(&str, &[&str])] = &[
-    (".js", &[".ts", ".tsx", ".d.ts"]),
-    (".jsx", &[".tsx"]),
-    (".mjs", &[".mts"]),
-    (".cjs", &[".cts"]),
-];
+const SOURCES: &[(&str, &[&str])] =
+    &[(".js", &[".ts", ".tsx", ".d.ts"]), (".jsx", &[".tsx"]), (".mjs", &[".mts"]), (".cjs", &[".cts"])];
 
-pub(super) fn module(
-    index: &Index<'_>,
-    packages: &Packages<'_>,
-    file: FileId,
-    specifier: &str,
-) -> Module {
+pub(super) fn module(index: &Index<'_>, packages: &Packages<'_>, file: FileId, specifier: &str) -> Module {
     let specifier = specifier.split(['?', '#']).next().unwrap_or(specifier);
     let path = index.path(file);
     if specifier.starts_with('.') {
@@ -42,50 +31,33 @@ pub(super) fn module(
     }
     // A path from the package's own directory (`baseUrl`), which shadows packages from elsewhere.
     let home = packages.npm_home(path).unwrap_or_default();
-    let local = Some(rest)
-        .filter(|rest| !rest.is_empty())
-        .and_then(|_| candidate(index, &join(home, specifier)));
+    let local = Some(rest).filter(|rest| !rest.is_empty()).and_then(|_| candidate(index, &join(home, specifier)));
     if let Some(found) = local {
         return Module::Found(Target::File(found));
     }
     let is_name = package.starts_with(|first: char| first.is_ascii_alphanumeric())
         || (package.starts_with('@') && package.len() > 2 && !package.starts_with("@/"));
-    if is_name {
-        Module::External(package.to_owned())
-    } else {
-        Module::Unknown
-    }
+    if is_name { Module::External(package.to_owned()) } else { Module::Unknown }
 }
 
 /// The package's name and the path in it.
 fn split(specifier: &str) -> (&str, &str) {
     let parts = if specifier.starts_with('@') { 2 } else { 1 };
     match specifier.match_indices('/').nth(parts - 1) {
-        Some((at, _)) => (
-            specifier.get(..at).unwrap_or(specifier),
-            specifier.get(at + 1..).unwrap_or_default(),
-        ),
+        Some((at, _)) => (specifier.get(..at).unwrap_or(specifier), specifier.get(at + 1..).unwrap_or_default()),
         None => (specifier, ""),
     }
 }
 
 /// A file of one of the repository's own packages; `None` if the package is not one, `None` inside if there is no such file.
-fn own_package(
-    index: &Index<'_>,
-    packages: &Packages<'_>,
-    package: &str,
-    rest: &str,
-) -> Option<Option<FileId>> {
+fn own_package(index: &Index<'_>, packages: &Packages<'_>, package: &str, rest: &str) -> Option<Option<FileId>> {
     let manifest_file = packages.npm.get(package)?;
     let home = folder(&manifest_file.path);
     if !rest.is_empty() {
         let inside = [join(home, rest), join(home, &format!("src/{rest}"))];
         return Some(inside.iter().find_map(|path| candidate(index, path)));
     }
-    let entries = manifest_file
-        .manifest
-        .iter()
-        .flat_map(|manifest| &manifest.entry_points);
+    let entries = manifest_file.manifest.iter().flat_map(|manifest| &manifest.entry_points);
     let mut targets: Vec<String> = entries
         .filter(|entry| entry.kind == EntryPointKind::Library)
         .filter_map(|entry| relative(home, &entry.target))
@@ -102,20 +74,12 @@ fn candidate(index: &Index<'_>, path: &str) -> Option<FileId> {
     }
     for (output, sources) in SOURCES {
         if let Some(stem) = path.strip_suffix(output) {
-            let source = sources
-                .iter()
-                .find_map(|ending| index.find(&format!("{stem}{ending}")));
+            let source = sources.iter().find_map(|ending| index.find(&format!("{stem}{ending}")));
             if source.is_some() {
                 return source;
             }
         }
     }
-    let behind = ENDINGS
-        .iter()
-        .find_map(|ending| index.find(&format!("{path}{ending}")));
-    behind.or_else(|| {
-        ENDINGS
-            .iter()
-            .find_map(|ending| index.find(&join(path, &format!("index{ending}"))))
-    })
+    let behind = ENDINGS.iter().find_map(|ending| index.find(&format!("{path}{ending}")));
+    behind.or_else(|| ENDINGS.iter().find_map(|ending| index.find(&join(path, &format!("index{ending}")))))
 }

@@ -30,11 +30,7 @@ impl Found {
         if src == dst && (src_symbol == dst_symbol || dst_symbol.is_none()) {
             return;
         }
-        let weight = self.edges.entry(key).or_insert(Weight {
-            tier,
-            line,
-            count: 0,
-        });
+        let weight = self.edges.entry(key).or_insert(Weight { tier, line, count: 0 });
         weight.count = weight.count.saturating_add(count);
         weight.tier = weight.tier.min(tier);
         weight.line = weight.line.min(line);
@@ -97,25 +93,17 @@ pub(super) fn find(index: &Index<'_>) -> Found {
             let target = if file.language == Language::Rust {
                 rust.resolve(id, mention)
             } else {
-                names
-                    .resolve(id, mention)
-                    .and_then(|(target, tier)| match target {
-                        Target::Symbol(file, ordinal) => Some(((file, ordinal), tier)),
-                        _ => None,
-                    })
+                names.resolve(id, mention).and_then(|(target, tier)| match target {
+                    Target::Symbol(file, ordinal) => Some(((file, ordinal), tier)),
+                    _ => None,
+                })
             };
             let Some(((dst, ordinal), tier)) = target else {
                 continue;
             };
             used.entry(dst).or_insert(mention.line);
             found.edge(
-                (
-                    id,
-                    mention.enclosing,
-                    dst,
-                    Some(ordinal),
-                    mention.kind.into(),
-                ),
+                (id, mention.enclosing, dst, Some(ordinal), mention.kind.into()),
                 tier,
                 mention.line,
                 mention.count,
@@ -134,12 +122,7 @@ fn imports(names: &Names<'_, '_>, file: FileId, imports: &[Import], found: &mut 
                 continue;
             }
             Module::Found(Target::File(dst)) if import.names.is_empty() => {
-                found.edge(
-                    (file, None, *dst, None, EdgeKind::Import),
-                    2,
-                    import.line,
-                    1,
-                );
+                found.edge((file, None, *dst, None, EdgeKind::Import), 2, import.line, 1);
             }
             // A local export brings nothing in.
             _ if import.module.is_empty() => continue,
@@ -160,12 +143,7 @@ fn imports(names: &Names<'_, '_>, file: FileId, imports: &[Import], found: &mut 
                     None => continue,
                 },
             };
-            found.edge(
-                (file, None, dst, symbol, EdgeKind::Import),
-                2,
-                import.line,
-                1,
-            );
+            found.edge((file, None, dst, symbol, EdgeKind::Import), 2, import.line, 1);
         }
     }
 }
@@ -180,21 +158,14 @@ fn package_imports(
 ) {
     let mut packages: BTreeMap<usize, u32> = BTreeMap::new();
     for (at, import) in imports.iter().enumerate() {
-        let whole = import.names.is_empty()
-            || import
-                .names
-                .iter()
-                .any(|name| matches!(name.name.as_str(), "self" | "*"));
+        let whole =
+            import.names.is_empty() || import.names.iter().any(|name| matches!(name.name.as_str(), "self" | "*"));
         if let (true, Module::Found(Target::Package(package))) = (whole, names.module(file, at)) {
             packages.entry(*package).or_insert(import.line);
         }
     }
     for dst in used.keys() {
-        if let Some(line) = names
-            .packages
-            .of_file(*dst)
-            .and_then(|package| packages.get(&package))
-        {
+        if let Some(line) = names.packages.of_file(*dst).and_then(|package| packages.get(&package)) {
             found.edge((file, None, *dst, None, EdgeKind::Import), 2, *line, 1);
         }
     }
@@ -216,12 +187,7 @@ fn rust_imports(rust: &RustNames<'_, '_>, file: FileId, imports: &[Import], foun
                         Place::Module(dst, symbol) => (dst, symbol),
                         Place::Symbol(dst, symbol) => (dst, Some(symbol)),
                     };
-                    found.edge(
-                        (file, None, dst, symbol, EdgeKind::Import),
-                        2,
-                        import.line,
-                        1,
-                    );
+                    found.edge((file, None, dst, symbol, EdgeKind::Import), 2, import.line, 1);
                 }
                 Used::External(package) => {
                     // One statement, however many names it takes.

@@ -16,10 +16,7 @@ pub(super) fn module(packages: &Packages<'_>, path: &str) -> Module {
         return Module::Unknown;
     }
     // Hosts of code name a package by owner and repository; other paths are modules as they are.
-    let is_forge = matches!(
-        host,
-        "github.com" | "gitlab.com" | "bitbucket.org" | "codeberg.org"
-    );
+    let is_forge = matches!(host, "github.com" | "gitlab.com" | "bitbucket.org" | "codeberg.org");
     let length = if is_forge { 2 } else { 1 };
     let package: Vec<&str> = std::iter::once(host).chain(parts.take(length)).collect();
     Module::External(package.join("/"))

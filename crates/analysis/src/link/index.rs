@@ -62,30 +62,19 @@ impl<'input> Index<'input> {
                 // The file's own module symbol cannot be named from inside.
                 let is_file = symbol.kind == SymbolKind::Module && symbol.signature.is_empty();
                 if !is_file && symbol.kind != SymbolKind::Heading {
-                    in_file
-                        .entry((symbol.parent, &symbol.name))
-                        .or_default()
-                        .push(crate::text::clamp(ordinal));
+                    in_file.entry((symbol.parent, &symbol.name)).or_default().push(crate::text::clamp(ordinal));
                 }
             }
             names.push(in_file);
             let mut of_symbols: HashMap<u32, Vec<usize>> = HashMap::new();
             for (at, mention) in file.refs.iter().enumerate() {
-                if let (Some(symbol), RefKind::Extends | RefKind::Implements) =
-                    (mention.enclosing, mention.kind)
-                {
+                if let (Some(symbol), RefKind::Extends | RefKind::Implements) = (mention.enclosing, mention.kind) {
                     of_symbols.entry(symbol).or_default().push(at);
                 }
             }
             bases.push(of_symbols);
         }
-        Self {
-            files,
-            by_path,
-            names,
-            bases,
-            folders,
-        }
+        Self { files, by_path, names, bases, folders }
     }
 
     pub(super) fn file(&self, id: FileId) -> Option<&'input LinkFile> {
@@ -105,37 +94,17 @@ impl<'input> Index<'input> {
     }
 
     /// Symbols of this name directly in a parent, or at the top.
-    pub(super) fn named<'call>(
-        &'call self,
-        file: FileId,
-        parent: Option<u32>,
-        name: &'call str,
-    ) -> &'call [u32] {
-        self.names
-            .get(file)
-            .and_then(|names| names.get(&(parent, name)))
-            .map_or(&[], Vec::as_slice)
+    pub(super) fn named<'call>(&'call self, file: FileId, parent: Option<u32>, name: &'call str) -> &'call [u32] {
+        self.names.get(file).and_then(|names| names.get(&(parent, name))).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn bases(&self, file: FileId, symbol: u32) -> &[usize] {
-        self.bases
-            .get(file)
-            .and_then(|bases| bases.get(&symbol))
-            .map_or(&[], Vec::as_slice)
+        self.bases.get(file).and_then(|bases| bases.get(&symbol)).map_or(&[], Vec::as_slice)
     }
 
     /// The first symbol of this name in a parent that can be meant in this way.
-    pub(super) fn fitting(
-        &self,
-        file: FileId,
-        parent: Option<u32>,
-        name: &str,
-        kind: Option<RefKind>,
-    ) -> Option<u32> {
-        let fits = |ordinal: &&u32| {
-            self.symbol(file, **ordinal)
-                .is_some_and(|symbol| fits(symbol.kind, kind))
-        };
+    pub(super) fn fitting(&self, file: FileId, parent: Option<u32>, name: &str, kind: Option<RefKind>) -> Option<u32> {
+        let fits = |ordinal: &&u32| self.symbol(file, **ordinal).is_some_and(|symbol| fits(symbol.kind, kind));
         self.named(file, parent, name).iter().find(fits).copied()
     }
 
@@ -153,10 +122,7 @@ impl<'input> Index<'input> {
         chain
     }
 
-    pub(super) fn of_language(
-        &self,
-        wanted: &[Language],
-    ) -> impl Iterator<Item = (FileId, &'input LinkFile)> + '_ {
+    pub(super) fn of_language(&self, wanted: &[Language]) -> impl Iterator<Item = (FileId, &'input LinkFile)> + '_ {
         let wanted = wanted.to_vec();
         self.files
             .iter()
@@ -172,13 +138,7 @@ pub(super) fn fits(kind: SymbolKind, mention: Option<RefKind>) -> bool {
         None => kind != SymbolKind::Impl,
         Some(RefKind::Call) => {
             kind.is_callable()
-                || matches!(
-                    kind,
-                    SymbolKind::Class
-                        | SymbolKind::Struct
-                        | SymbolKind::Enum
-                        | SymbolKind::EnumMember
-                )
+                || matches!(kind, SymbolKind::Class | SymbolKind::Struct | SymbolKind::Enum | SymbolKind::EnumMember)
                 || matches!(kind, SymbolKind::Constant | SymbolKind::Variable)
         }
         Some(RefKind::Type | RefKind::Extends | RefKind::Implements) => kind.is_type(),
@@ -219,11 +179,7 @@ pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     let mut next = Some(folder(path));
     std::iter::from_fn(move || {
         let current = next?;
-        next = if current.is_empty() {
-            None
-        } else {
-            Some(folder(current))
-        };
+        next = if current.is_empty() { None } else { Some(folder(current)) };
         Some(current)
     })
 }

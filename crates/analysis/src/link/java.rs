@@ -15,10 +15,6 @@ pub(super) fn module(packages: &Packages<'_>, name: &str) -> Module {
         return Module::Unknown;
     }
     // Packages of one library share the start of their names.
-    let parts: Vec<&str> = name
-        .split('.')
-        .filter(|part| part.starts_with(char::is_lowercase))
-        .take(3)
-        .collect();
+    let parts: Vec<&str> = name.split('.').filter(|part| part.starts_with(char::is_lowercase)).take(3).collect();
     Module::External(parts.join("."))
 }

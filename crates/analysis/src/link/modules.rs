@@ -10,35 +10,20 @@ pub(super) fn modules(index: &Index<'_>) -> Vec<Module> {
     let slugs = slugs(index);
     let mut modules = Vec::with_capacity(slugs.len());
     for (path, files) in &index.folders {
-        let parent = if path.is_empty() {
-            None
-        } else {
-            ancestors(path).find_map(|above| slugs.get(above))
-        };
+        let parent = if path.is_empty() { None } else { ancestors(path).find_map(|above| slugs.get(above)) };
         modules.push(Module {
             slug: slugs.get(path).cloned().unwrap_or_default(),
-            name: if path.is_empty() {
-                "root"
-            } else {
-                path.rsplit('/').next().unwrap_or(path)
-            }
-            .to_owned(),
+            name: if path.is_empty() { "root" } else { path.rsplit('/').next().unwrap_or(path) }.to_owned(),
             parent: parent.cloned(),
             path: (*path).to_owned(),
-            files: files
-                .iter()
-                .map(|file| index.path(*file).to_owned())
-                .collect(),
+            files: files.iter().map(|file| index.path(*file).to_owned()).collect(),
         });
     }
     modules
 }
 
 /// How much each module uses each other one.
-pub(super) fn edges(
-    index: &Index<'_>,
-    between: &BTreeMap<(FileId, FileId), u32>,
-) -> Vec<ModuleEdge> {
+pub(super) fn edges(index: &Index<'_>, between: &BTreeMap<(FileId, FileId), u32>) -> Vec<ModuleEdge> {
     let slugs = slugs(index);
     let slug_of = |file: FileId| slugs.get(super::index::folder(index.path(file)));
     let mut weights: BTreeMap<(&String, &String), u32> = BTreeMap::new();
@@ -50,14 +35,7 @@ pub(super) fn edges(
             *weight = weight.saturating_add(*count);
         }
     }
-    weights
-        .into_iter()
-        .map(|((src, dst), weight)| ModuleEdge {
-            src: src.clone(),
-            dst: dst.clone(),
-            weight,
-        })
-        .collect()
+    weights.into_iter().map(|((src, dst), weight)| ModuleEdge { src: src.clone(), dst: dst.clone(), weight }).collect()
 }
 
 /// A short name for each directory that is good in an address; two directories never share one.
@@ -65,11 +43,7 @@ fn slugs<'input>(index: &Index<'input>) -> BTreeMap<&'input str, String> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut slugs = BTreeMap::new();
     for path in index.folders.keys() {
-        let plain = if path.is_empty() {
-            "root".to_owned()
-        } else {
-            slug(path)
-        };
+        let plain = if path.is_empty() { "root".to_owned() } else { slug(path) };
         let mut unique = plain.clone();
         let mut number = 2;
         while !taken.insert(unique.clone()) {
@@ -97,9 +71,5 @@ fn slug(path: &str) -> String {
         }
     }
     let slug = slug.trim_end_matches('-');
-    if slug.is_empty() {
-        "module".to_owned()
-    } else {
-        slug.to_owned()
-    }
+    if slug.is_empty() { "module".to_owned() } else { slug.to_owned() }
 }

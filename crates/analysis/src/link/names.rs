@@ -45,30 +45,15 @@ impl<'index, 'input> Names<'index, 'input> {
             modules.push(in_file);
             bound.push(names);
         }
-        Self {
-            index,
-            packages,
-            modules,
-            bound,
-            exports: RefCell::new(HashMap::new()),
-        }
+        Self { index, packages, modules, bound, exports: RefCell::new(HashMap::new()) }
     }
 
     pub(super) fn module(&self, file: FileId, import: usize) -> &Module {
-        self.modules
-            .get(file)
-            .and_then(|modules| modules.get(import))
-            .unwrap_or(&Module::Unknown)
+        self.modules.get(file).and_then(|modules| modules.get(import)).unwrap_or(&Module::Unknown)
     }
 
     /// What one name of an import means.
-    pub(super) fn imported(
-        &self,
-        file: FileId,
-        import: usize,
-        name: &str,
-        depth: usize,
-    ) -> Option<Target> {
+    pub(super) fn imported(&self, file: FileId, import: usize, name: &str, depth: usize) -> Option<Target> {
         let statement = self.index.file(file)?.imports.get(import)?;
         let Module::Found(target) = *self.module(file, import) else {
             // `from . import sibling` in a package without a file of its own.
@@ -77,25 +62,15 @@ impl<'index, 'input> Names<'index, 'input> {
         if matches!(name, "self" | "*") {
             return Some(target);
         }
-        self.member(target, name, None, depth + 1)
-            .or_else(|| self.submodule(file, statement, name))
+        self.member(target, name, None, depth + 1).or_else(|| self.submodule(file, statement, name))
     }
 
     fn submodule(&self, file: FileId, import: &Import, name: &str) -> Option<Target> {
         if self.index.file(file)?.language != Language::Python {
             return None;
         }
-        let separator = if import.module.ends_with('.') {
-            ""
-        } else {
-            "."
-        };
-        python::find(
-            self.index,
-            self.packages,
-            file,
-            &format!("{}{separator}{name}", import.module),
-        )
+        let separator = if import.module.ends_with('.') { "" } else { "." };
+        python::find(self.index, self.packages, file, &format!("{}{separator}{name}", import.module))
     }
 
     /// What a file gives out under a name.
@@ -115,17 +90,9 @@ impl<'index, 'input> Names<'index, 'input> {
 
     fn find_export(&self, file: FileId, name: &str, depth: usize) -> Option<Target> {
         let language = self.index.file(file)?.language;
-        let own = |name: &str| {
-            self.index
-                .fitting(file, None, name, None)
-                .map(|ordinal| Target::Symbol(file, ordinal))
-        };
+        let own = |name: &str| self.index.fitting(file, None, name, None).map(|ordinal| Target::Symbol(file, ordinal));
         // An export list has the last word on what a name means outside.
-        let bindings = self
-            .bound
-            .get(file)?
-            .get(name)
-            .map_or(&[][..], Vec::as_slice);
+        let bindings = self.bound.get(file)?.get(name).map_or(&[][..], Vec::as_slice);
         let imports = &self.index.file(file)?.imports;
         for (at, position) in bindings {
             let Some(import) = imports.get(*at) else {
@@ -135,8 +102,7 @@ impl<'index, 'input> Names<'index, 'input> {
                 continue;
             };
             if import.kind == ImportKind::Reexport && import.module.is_empty() {
-                let local =
-                    own(&imported.name).or_else(|| self.binding(file, &imported.name, depth + 1));
+                let local = own(&imported.name).or_else(|| self.binding(file, &imported.name, depth + 1));
                 if local.is_some() {
                     return local;
                 }
@@ -145,13 +111,9 @@ impl<'index, 'input> Names<'index, 'input> {
         if let Some(found) = own(name) {
             return Some(found);
         }
-        let passes_on =
-            |import: &Import| language == Language::Python || import.kind == ImportKind::Reexport;
+        let passes_on = |import: &Import| language == Language::Python || import.kind == ImportKind::Reexport;
         for (at, position) in bindings {
-            let Some(import) = imports
-                .get(*at)
-                .filter(|import| passes_on(import) && !import.module.is_empty())
-            else {
+            let Some(import) = imports.get(*at).filter(|import| passes_on(import) && !import.module.is_empty()) else {
                 continue;
             };
             let Some(imported) = import.names.get(*position) else {
@@ -164,15 +126,8 @@ impl<'index, 'input> Names<'index, 'input> {
         if name == "default" {
             return None;
         }
-        for (at, import) in imports
-            .iter()
-            .enumerate()
-            .filter(|(_, import)| passes_on(import))
-        {
-            let is_wildcard = import
-                .names
-                .iter()
-                .any(|name| name.name == "*" && name.alias.is_none());
+        for (at, import) in imports.iter().enumerate().filter(|(_, import)| passes_on(import)) {
+            let is_wildcard = import.names.iter().any(|name| name.name == "*" && name.alias.is_none());
             if let (true, Module::Found(target)) = (is_wildcard, self.module(file, at))
                 && let Some(found) = self.member(*target, name, None, depth + 1)
             {
@@ -207,13 +162,7 @@ impl<'index, 'input> Names<'index, 'input> {
     }
 
     /// What a name means through something else: a module, a package or a type.
-    fn member(
-        &self,
-        of: Target,
-        name: &str,
-        kind: Option<RefKind>,
-        depth: usize,
-    ) -> Option<Target> {
+    fn member(&self, of: Target, name: &str, kind: Option<RefKind>, depth: usize) -> Option<Target> {
         match of {
             Target::File(file) => self.export(file, name, depth),
             Target::Package(package) => self.packages.member(package, name),
@@ -222,14 +171,7 @@ impl<'index, 'input> Names<'index, 'input> {
     }
 
     /// A member of a type, its own or inherited.
-    fn type_member(
-        &self,
-        file: FileId,
-        of: u32,
-        name: &str,
-        kind: Option<RefKind>,
-        depth: usize,
-    ) -> Option<Target> {
+    fn type_member(&self, file: FileId, of: u32, name: &str, kind: Option<RefKind>, depth: usize) -> Option<Target> {
         let symbol = self.index.symbol(file, of)?;
         if depth > MAX_DEPTH || !(symbol.kind.is_type() || symbol.kind == SymbolKind::Namespace) {
             return None;
@@ -243,26 +185,11 @@ impl<'index, 'input> Names<'index, 'input> {
         self.inherited(file, of, name, kind, depth)
     }
 
-    fn inherited(
-        &self,
-        file: FileId,
-        of: u32,
-        name: &str,
-        kind: Option<RefKind>,
-        depth: usize,
-    ) -> Option<Target> {
+    fn inherited(&self, file: FileId, of: u32, name: &str, kind: Option<RefKind>, depth: usize) -> Option<Target> {
         let outer = self.index.symbol(file, of).and_then(|symbol| symbol.parent);
         let refs = &self.index.file(file)?.refs;
-        for base in self
-            .index
-            .bases(file, of)
-            .iter()
-            .take(MAX_BASES)
-            .filter_map(|at| refs.get(*at))
-        {
-            let Some((Target::Symbol(base_file, base), _)) =
-                self.resolve_from(file, outer, base, depth + 1)
-            else {
+        for base in self.index.bases(file, of).iter().take(MAX_BASES).filter_map(|at| refs.get(*at)) {
+            let Some((Target::Symbol(base_file, base), _)) = self.resolve_from(file, outer, base, depth + 1) else {
                 continue;
             };
             if (base_file, base) == (file, of) {
@@ -280,43 +207,27 @@ impl<'index, 'input> Names<'index, 'input> {
         self.resolve_from(file, mention.enclosing, mention, 0)
     }
 
-    fn resolve_from(
-        &self,
-        file: FileId,
-        from: Option<u32>,
-        mention: &Ref,
-        depth: usize,
-    ) -> Option<Found> {
+    fn resolve_from(&self, file: FileId, from: Option<u32>, mention: &Ref, depth: usize) -> Option<Found> {
         if depth > MAX_DEPTH {
             return None;
         }
         let kind = Some(mention.kind);
         let found = match mention.receiver.as_deref() {
             None => self.bare(file, from, &mention.name, kind, depth),
-            Some("self" | "this") => {
-                self.of_own_type(file, from, &mention.name, kind, false, depth)
-            }
+            Some("self" | "this") => self.of_own_type(file, from, &mention.name, kind, false, depth),
             Some("super") => self.of_own_type(file, from, &mention.name, kind, true, depth),
             Some(receiver) => self.through(file, from, receiver, &mention.name, kind, depth),
         };
         found.filter(|(target, _)| match target {
-            Target::Symbol(file, ordinal) => self
-                .index
-                .symbol(*file, *ordinal)
-                .is_some_and(|symbol| fits(symbol.kind, kind)),
+            Target::Symbol(file, ordinal) => {
+                self.index.symbol(*file, *ordinal).is_some_and(|symbol| fits(symbol.kind, kind))
+            }
             _ => false,
         })
     }
 
     /// A name on its own: around it, in its file, imported, in its package.
-    fn bare(
-        &self,
-        file: FileId,
-        from: Option<u32>,
-        name: &str,
-        kind: Option<RefKind>,
-        depth: usize,
-    ) -> Option<Found> {
+    fn bare(&self, file: FileId, from: Option<u32>, name: &str, kind: Option<RefKind>, depth: usize) -> Option<Found> {
         let language = self.index.file(file)?.language;
         for around in self.index.around(file, from) {
             let symbol = self.index.symbol(file, around)?;
@@ -350,10 +261,7 @@ impl<'index, 'input> Names<'index, 'input> {
     fn wildcard(&self, file: FileId, name: &str, depth: usize) -> Option<Target> {
         for (at, import) in self.index.file(file)?.imports.iter().enumerate() {
             let is_wildcard = import.kind != ImportKind::Reexport
-                && import
-                    .names
-                    .iter()
-                    .any(|name| name.name == "*" && name.alias.is_none());
+                && import.names.iter().any(|name| name.name == "*" && name.alias.is_none());
             if let (true, Module::Found(target)) = (is_wildcard, self.module(file, at))
                 && let Some(found) = self.member(*target, name, None, depth + 1)
             {
@@ -372,17 +280,13 @@ impl<'index, 'input> Names<'index, 'input> {
         is_super: bool,
         depth: usize,
     ) -> Option<Found> {
-        let own = self
-            .index
-            .around(file, from)
-            .into_iter()
-            .find_map(|ordinal| {
-                let symbol = self.index.symbol(file, ordinal)?;
-                if symbol.kind.is_type() {
-                    return Some((file, ordinal));
-                }
-                self.packages.go_receiver(file, symbol)
-            });
+        let own = self.index.around(file, from).into_iter().find_map(|ordinal| {
+            let symbol = self.index.symbol(file, ordinal)?;
+            if symbol.kind.is_type() {
+                return Some((file, ordinal));
+            }
+            self.packages.go_receiver(file, symbol)
+        });
         let (own_file, own) = own?;
         let found = if is_super {
             self.inherited(own_file, own, name, kind, depth)
@@ -424,13 +328,8 @@ impl<'index, 'input> Names<'index, 'input> {
                 target
             }
         };
-        let tier = if matches!(target, Target::Symbol(..)) {
-            5
-        } else {
-            3
-        };
-        self.member(target, name, kind, depth + 1)
-            .map(|found| (found, tier))
+        let tier = if matches!(target, Target::Symbol(..)) { 5 } else { 3 };
+        self.member(target, name, kind, depth + 1).map(|found| (found, tier))
     }
 
     fn head(&self, file: FileId, from: Option<u32>, name: &str, depth: usize) -> Option<Found> {
@@ -445,8 +344,7 @@ impl<'index, 'input> Names<'index, 'input> {
     /// A Go package under the name its clause gives it.
     fn go_import(&self, file: FileId, name: &str) -> Option<Target> {
         for (at, import) in self.index.file(file)?.imports.iter().enumerate() {
-            if let (true, Module::Found(Target::Package(package))) =
-                (import.names.is_empty(), self.module(file, at))
+            if let (true, Module::Found(Target::Package(package))) = (import.names.is_empty(), self.module(file, at))
                 && self.packages.name(*package) == name
             {
                 return Some(Target::Package(*package));
@@ -457,10 +355,9 @@ impl<'index, 'input> Names<'index, 'input> {
 
     fn python_module(&self, file: FileId, dotted: &str) -> Option<Target> {
         for (at, import) in self.index.file(file)?.imports.iter().enumerate() {
-            if let (true, Module::Found(target)) = (
-                import.names.is_empty() && import.module == dotted,
-                self.module(file, at),
-            ) {
+            if let (true, Module::Found(target)) =
+                (import.names.is_empty() && import.module == dotted, self.module(file, at))
+            {
                 return Some(*target);
             }
         }

@@ -75,24 +75,17 @@ impl<'input> Packages<'input> {
                 _ => {}
             }
         }
-        self.go_modules
-            .sort_by(|left, right| right.0.len().cmp(&left.0.len()).then(left.cmp(right)));
+        self.go_modules.sort_by(|left, right| right.0.len().cmp(&left.0.len()).then(left.cmp(right)));
     }
 
     fn read_go(&mut self, index: &Index<'input>) {
         let mut numbers: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for (id, file) in index.of_language(&[Language::Go]) {
-            let Some(clause) = file
-                .imports
-                .iter()
-                .find(|import| import.kind == ImportKind::Package)
-            else {
+            let Some(clause) = file.imports.iter().find(|import| import.kind == ImportKind::Package) else {
                 continue;
             };
             let home = folder(&file.path);
-            let number = *numbers
-                .entry((home, &clause.module))
-                .or_insert_with(|| self.packages.len());
+            let number = *numbers.entry((home, &clause.module)).or_insert_with(|| self.packages.len());
             self.add(number, &clause.module);
             self.of_file.insert(id, number);
             if !clause.module.ends_with("_test") {
@@ -104,10 +97,7 @@ impl<'input> Packages<'input> {
 
     fn read_java(&mut self, index: &Index<'input>) {
         for (id, file) in index.of_language(&[Language::Java]) {
-            let clause = file
-                .imports
-                .iter()
-                .find(|import| import.kind == ImportKind::Package);
+            let clause = file.imports.iter().find(|import| import.kind == ImportKind::Package);
             let name = clause.map_or("", |clause| &clause.module);
             let next = self.packages.len();
             let number = *self.java.entry(name.to_owned()).or_insert(next);
@@ -119,11 +109,7 @@ impl<'input> Packages<'input> {
 
     fn add(&mut self, number: usize, name: &str) {
         if number == self.packages.len() {
-            self.packages.push(Package {
-                name: name.to_owned(),
-                members: HashMap::new(),
-                methods: HashMap::new(),
-            });
+            self.packages.push(Package { name: name.to_owned(), members: HashMap::new(), methods: HashMap::new() });
         }
     }
 
@@ -134,10 +120,7 @@ impl<'input> Packages<'input> {
         for (ordinal, symbol) in (0..).zip(&file.symbols) {
             let target = Target::Symbol(id, ordinal);
             if symbol.kind == SymbolKind::Method {
-                package
-                    .methods
-                    .entry(symbol.qualified.clone())
-                    .or_insert(target);
+                package.methods.entry(symbol.qualified.clone()).or_insert(target);
             } else if symbol.parent.is_none() && symbol.kind != SymbolKind::Module {
                 package.members.entry(symbol.name.clone()).or_insert(target);
             }
@@ -151,9 +134,7 @@ impl<'input> Packages<'input> {
 
     /// The name in the package's own clause.
     pub(super) fn name(&self, package: usize) -> &str {
-        self.packages
-            .get(package)
-            .map_or("", |package| &package.name)
+        self.packages.get(package).map_or("", |package| &package.name)
     }
 
     /// A top-level symbol of the package a file is in.
@@ -168,11 +149,7 @@ impl<'input> Packages<'input> {
 
     /// A method of a Go type, in whatever file of the package.
     pub(super) fn go_method(&self, file: FileId, of: &str, name: &str) -> Option<Target> {
-        self.packages
-            .get(*self.of_file.get(&file)?)?
-            .methods
-            .get(&format!("{of}.{name}"))
-            .copied()
+        self.packages.get(*self.of_file.get(&file)?)?.methods.get(&format!("{of}.{name}")).copied()
     }
 
     /// The type that a Go method belongs to.
@@ -197,11 +174,7 @@ impl<'input> Packages<'input> {
                 return Some(self.go_folders.get(home).copied());
             }
             if let Some(rest) = rest.strip_prefix('/') {
-                return Some(
-                    self.go_folders
-                        .get(super::index::join(home, rest).as_str())
-                        .copied(),
-                );
+                return Some(self.go_folders.get(super::index::join(home, rest).as_str()).copied());
             }
         }
         None

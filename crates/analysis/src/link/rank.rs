@@ -17,11 +17,7 @@ pub(super) fn ranks(index: &Index<'_>, between: &BTreeMap<(FileId, FileId), u32>
     if count == 0 {
         return Vec::new();
     }
-    let worth: Vec<f64> = index
-        .files
-        .iter()
-        .map(|file| if is_aside(file.category) { ASIDE } else { 1.0 })
-        .collect();
+    let worth: Vec<f64> = index.files.iter().map(|file| if is_aside(file.category) { ASIDE } else { 1.0 }).collect();
     let mut mentioned_by = vec![0_u32; count];
     for (_, dst) in between.keys() {
         if let Some(hits) = mentioned_by.get_mut(*dst) {
@@ -56,16 +52,8 @@ pub(super) fn ranks(index: &Index<'_>, between: &BTreeMap<(FileId, FileId), u32>
 fn iterate(links: &[(FileId, FileId, f64)], given: &[f64], start: Vec<f64>) -> Vec<f64> {
     let mut ranks = start.clone();
     for _ in 0..ITERATIONS {
-        let stranded: f64 = ranks
-            .iter()
-            .zip(given)
-            .filter(|(_, given)| **given <= 0.0)
-            .map(|(rank, _)| rank)
-            .sum();
-        let mut next: Vec<f64> = start
-            .iter()
-            .map(|share| share * (1.0 - DAMPING + DAMPING * stranded))
-            .collect();
+        let stranded: f64 = ranks.iter().zip(given).filter(|(_, given)| **given <= 0.0).map(|(rank, _)| rank).sum();
+        let mut next: Vec<f64> = start.iter().map(|share| share * (1.0 - DAMPING + DAMPING * stranded)).collect();
         for (src, dst, share) in links {
             let flow = ranks.get(*src).copied().unwrap_or(0.0) * share * DAMPING;
             if let Some(rank) = next.get_mut(*dst) {

@@ -61,43 +61,23 @@ impl<'index, 'input> RustNames<'index, 'input> {
         for (id, file) in index.of_language(&[Language::Rust]) {
             for (ordinal, symbol) in (0..).zip(&file.symbols) {
                 if symbol.kind == SymbolKind::Impl {
-                    impls
-                        .entry(of_type(symbol).to_owned())
-                        .or_default()
-                        .push((id, ordinal));
+                    impls.entry(of_type(symbol).to_owned()).or_default().push((id, ordinal));
                 } else if symbol.kind.is_type() {
                     types.entry(symbol.name.clone()).or_default().push(id);
                 }
             }
             let mut names: Bound<'_> = HashMap::new();
-            for (at, import) in file
-                .imports
-                .iter()
-                .enumerate()
-                .filter(|(_, import)| import.kind != ImportKind::Mod)
-            {
+            for (at, import) in file.imports.iter().enumerate().filter(|(_, import)| import.kind != ImportKind::Mod) {
                 for (position, name) in import.names.iter().enumerate() {
                     names.entry(name.local()).or_default().push((at, position));
                 }
             }
             bound.insert(id, names);
-            let declared = file
-                .imports
-                .iter()
-                .filter(|import| import.kind == ImportKind::Mod);
+            let declared = file.imports.iter().filter(|import| import.kind == ImportKind::Mod);
             files_of_modules.insert(id, declared.map(|import| import.module.as_str()).collect());
         }
         let tree = RustTree::new(index);
-        Self {
-            index,
-            tree,
-            impls,
-            types,
-            bound,
-            files_of_modules,
-            known: RefCell::default(),
-            lookups: Cell::new(0),
-        }
+        Self { index, tree, impls, types, bound, files_of_modules, known: RefCell::default(), lookups: Cell::new(0) }
     }
 
     /// The file that `mod name;` declares.
@@ -108,28 +88,18 @@ impl<'index, 'input> RustNames<'index, 'input> {
     /// What one name of a `use` means.
     pub(super) fn used(&self, file: FileId, module: &str, name: &str) -> Used {
         self.lookups.set(0);
-        let full = if matches!(name, "self" | "*") {
-            module.to_owned()
-        } else {
-            join(module, name)
-        };
+        let full = if matches!(name, "self" | "*") { module.to_owned() } else { join(module, name) };
         if let Some(found) = self.path(file, None, &full, 0) {
             return Used::Found(found);
         }
         let first = full.split("::").next().unwrap_or_default();
-        let is_internal = matches!(first, "crate" | "self" | "super" | "Self" | "")
-            || self.tree.crate_root(first).is_some();
-        let is_local = is_internal
-            || standard::is_rust(first)
-            || self.in_module(file, None, first, 0).is_some();
-        let is_crate_name = first.chars().all(|character| {
-            character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
-        });
-        if is_local || !is_crate_name {
-            Used::Unknown
-        } else {
-            Used::External(first.to_owned())
-        }
+        let is_internal =
+            matches!(first, "crate" | "self" | "super" | "Self" | "") || self.tree.crate_root(first).is_some();
+        let is_local = is_internal || standard::is_rust(first) || self.in_module(file, None, first, 0).is_some();
+        let is_crate_name = first
+            .chars()
+            .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_');
+        if is_local || !is_crate_name { Used::Unknown } else { Used::External(first.to_owned()) }
     }
 
     /// What a mention means, and by which tier that is known.
@@ -141,11 +111,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
             Some(receiver) => {
                 let module = self.module_of(file, mention.enclosing);
                 let of = self.path(file, module, receiver, 0)?;
-                let tier = if matches!(of, Place::Module(..)) {
-                    3
-                } else {
-                    5
-                };
+                let tier = if matches!(of, Place::Module(..)) { 3 } else { 5 };
                 (self.member(of, &mention.name, 0)?, tier)
             }
         };
@@ -158,15 +124,10 @@ impl<'index, 'input> RustNames<'index, 'input> {
 
     fn bare(&self, file: FileId, mention: &Ref) -> Option<(Place, u8)> {
         for around in self.index.around(file, mention.enclosing) {
-            let is_function = self
-                .index
-                .symbol(file, around)
-                .is_some_and(|symbol| symbol.kind.is_callable());
-            if let (true, Some(ordinal)) = (
-                is_function,
-                self.index
-                    .fitting(file, Some(around), &mention.name, Some(mention.kind)),
-            ) {
+            let is_function = self.index.symbol(file, around).is_some_and(|symbol| symbol.kind.is_callable());
+            if let (true, Some(ordinal)) =
+                (is_function, self.index.fitting(file, Some(around), &mention.name, Some(mention.kind)))
+            {
                 return Some((Place::Symbol(file, ordinal), 1));
             }
         }
@@ -174,8 +135,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
         if let Some(ordinal) = self.item(file, module, &mention.name, Some(mention.kind)) {
             return Some((Place::Symbol(file, ordinal), 1));
         }
-        self.in_module(file, module, &mention.name, 0)
-            .map(|place| (place, 2))
+        self.in_module(file, module, &mention.name, 0).map(|place| (place, 2))
     }
 
     /// `self.name()` and `Self::name()`: in the blocks of the same type, then in the trait.
@@ -187,12 +147,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
         });
         let Some((ordinal, symbol)) = own else {
             // `self::name()` outside any type is about the module.
-            return self.in_module(
-                file,
-                self.module_of(file, mention.enclosing),
-                &mention.name,
-                0,
-            );
+            return self.in_module(file, self.module_of(file, mention.enclosing), &mention.name, 0);
         };
         if symbol.kind != SymbolKind::Impl {
             return self.member(Place::Symbol(file, ordinal), &mention.name, 0);
@@ -201,38 +156,23 @@ impl<'index, 'input> RustNames<'index, 'input> {
             return Some(found);
         }
         self.of_traits(file, ordinal, &mention.name).or_else(|| {
-            let declared = self.in_module(
-                file,
-                self.module_of(file, Some(ordinal)),
-                of_type(symbol),
-                0,
-            )?;
+            let declared = self.in_module(file, self.module_of(file, Some(ordinal)), of_type(symbol), 0)?;
             self.member(declared, &mention.name, 0)
         })
     }
 
     fn of_traits(&self, file: FileId, of: u32, name: &str) -> Option<Place> {
         let refs = &self.index.file(file)?.refs;
-        for base in self
-            .index
-            .bases(file, of)
-            .iter()
-            .take(16)
-            .filter_map(|at| refs.get(*at))
-        {
+        for base in self.index.bases(file, of).iter().take(16).filter_map(|at| refs.get(*at)) {
             let written = match &base.receiver {
                 Some(receiver) => join(receiver, &base.name),
                 None => base.name.clone(),
             };
-            let Some(Place::Symbol(base_file, base)) =
-                self.path(file, self.module_of(file, Some(of)), &written, 0)
+            let Some(Place::Symbol(base_file, base)) = self.path(file, self.module_of(file, Some(of)), &written, 0)
             else {
                 continue;
             };
-            if let Some(ordinal) =
-                self.index
-                    .fitting(base_file, Some(base), name, Some(RefKind::Call))
-            {
+            if let Some(ordinal) = self.index.fitting(base_file, Some(base), name, Some(RefKind::Call)) {
                 return Some(Place::Symbol(base_file, ordinal));
             }
         }
@@ -244,14 +184,11 @@ impl<'index, 'input> RustNames<'index, 'input> {
         let blocks = self.impls.get(of)?;
         let base = self.tree.base(file)?;
         let same_crate = |other: &FileId| self.tree.base(*other) == Some(base);
-        let is_only = self
-            .types
-            .get(of)
-            .is_some_and(|files| files.iter().filter(|other| same_crate(other)).count() == 1);
+        let is_only =
+            self.types.get(of).is_some_and(|files| files.iter().filter(|other| same_crate(other)).count() == 1);
         let in_file = blocks.iter().filter(|(block_file, _)| *block_file == file);
-        let elsewhere = blocks
-            .iter()
-            .filter(|(block_file, _)| *block_file != file && is_only && same_crate(block_file));
+        let elsewhere =
+            blocks.iter().filter(|(block_file, _)| *block_file != file && is_only && same_crate(block_file));
         for (block_file, block) in in_file.chain(elsewhere) {
             if let Some(ordinal) = self.index.fitting(*block_file, Some(*block), name, None) {
                 return Some(Place::Symbol(*block_file, ordinal));
@@ -262,11 +199,8 @@ impl<'index, 'input> RustNames<'index, 'input> {
 
     /// The innermost module written around a symbol.
     fn module_of(&self, file: FileId, from: Option<u32>) -> Option<u32> {
-        let is_module = |ordinal: &u32| {
-            self.index
-                .symbol(file, *ordinal)
-                .is_some_and(|symbol| symbol.kind == SymbolKind::Module)
-        };
+        let is_module =
+            |ordinal: &u32| self.index.symbol(file, *ordinal).is_some_and(|symbol| symbol.kind == SymbolKind::Module);
         self.index.around(file, from).into_iter().find(is_module)
     }
 
@@ -301,10 +235,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
                 let outer = self.index.symbol(file, ordinal)?.parent;
                 Some(Place::Module(file, self.module_of(file, outer)))
             }
-            None => self
-                .tree
-                .parent(file)
-                .map(|parent| Place::Module(parent, None)),
+            None => self.tree.parent(file).map(|parent| Place::Module(parent, None)),
         }
     }
 
@@ -316,39 +247,20 @@ impl<'index, 'input> RustNames<'index, 'input> {
                 if let Some(member) = self.index.fitting(file, Some(ordinal), name, None) {
                     return Some(Place::Symbol(file, member));
                 }
-                if symbol.kind.is_type() {
-                    self.in_impls(file, &symbol.name, name)
-                } else {
-                    None
-                }
+                if symbol.kind.is_type() { self.in_impls(file, &symbol.name, name) } else { None }
             }
         }
     }
 
     /// An item declared in a module.
-    fn item(
-        &self,
-        file: FileId,
-        module: Option<u32>,
-        name: &str,
-        kind: Option<RefKind>,
-    ) -> Option<u32> {
+    fn item(&self, file: FileId, module: Option<u32>, name: &str, kind: Option<RefKind>) -> Option<u32> {
         let ordinal = self.index.fitting(file, module, name, kind)?;
-        let is_file_module = self
-            .index
-            .symbol(file, ordinal)
-            .is_some_and(|symbol| symbol.kind == SymbolKind::Module);
+        let is_file_module = self.index.symbol(file, ordinal).is_some_and(|symbol| symbol.kind == SymbolKind::Module);
         (!is_file_module).then_some(ordinal)
     }
 
     /// What a name means in a module: declared there, imported there, or behind a glob.
-    fn in_module(
-        &self,
-        file: FileId,
-        module: Option<u32>,
-        name: &str,
-        depth: usize,
-    ) -> Option<Place> {
+    fn in_module(&self, file: FileId, module: Option<u32>, name: &str, depth: usize) -> Option<Place> {
         if depth > MAX_DEPTH || self.lookups.get() > MAX_LOOKUPS {
             return None;
         }
@@ -368,13 +280,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
         found
     }
 
-    fn find_in_module(
-        &self,
-        file: FileId,
-        module: Option<u32>,
-        name: &str,
-        depth: usize,
-    ) -> Option<Place> {
+    fn find_in_module(&self, file: FileId, module: Option<u32>, name: &str, depth: usize) -> Option<Place> {
         if let Some(ordinal) = self.item(file, module, name, None) {
             return Some(Place::Symbol(file, ordinal));
         }
@@ -383,19 +289,13 @@ impl<'index, 'input> RustNames<'index, 'input> {
         }
         let imports = &self.index.file(file)?.imports;
         for (at, position) in self.bound.get(&file)?.get(name).into_iter().flatten() {
-            let (Some(import), Some(imported)) = (
-                imports.get(*at),
-                imports
-                    .get(*at)
-                    .and_then(|import| import.names.get(*position)),
-            ) else {
+            let (Some(import), Some(imported)) =
+                (imports.get(*at), imports.get(*at).and_then(|import| import.names.get(*position)))
+            else {
                 continue;
             };
-            let full = if imported.name == "self" {
-                import.module.clone()
-            } else {
-                join(&import.module, &imported.name)
-            };
+            let full =
+                if imported.name == "self" { import.module.clone() } else { join(&import.module, &imported.name) };
             // `use name;` does not say what the name is.
             if full != name
                 && let Some(found) = self.path(file, module, &full, depth + 1)
@@ -420,26 +320,15 @@ impl<'index, 'input> RustNames<'index, 'input> {
     }
 
     fn child_module(&self, file: FileId, module: Option<u32>, name: &str) -> Option<Place> {
-        let is_module = |ordinal: &&u32| {
-            self.index
-                .symbol(file, **ordinal)
-                .is_some_and(|symbol| symbol.kind == SymbolKind::Module)
-        };
-        let ordinal = *self
-            .index
-            .named(file, module, name)
-            .iter()
-            .find(is_module)?;
+        let is_module =
+            |ordinal: &&u32| self.index.symbol(file, **ordinal).is_some_and(|symbol| symbol.kind == SymbolKind::Module);
+        let ordinal = *self.index.named(file, module, name).iter().find(is_module)?;
         let symbol = self.index.symbol(file, ordinal)?;
-        let has_body = !self
-            .files_of_modules
-            .get(&file)?
-            .contains(symbol.qualified.as_str());
+        let has_body = !self.files_of_modules.get(&file)?.contains(symbol.qualified.as_str());
         if has_body {
             return Some(Place::Module(file, Some(ordinal)));
         }
-        self.module_file(file, &symbol.qualified)
-            .map(|child| Place::Module(child, None))
+        self.module_file(file, &symbol.qualified).map(|child| Place::Module(child, None))
     }
 }
 
@@ -449,9 +338,5 @@ fn of_type(block: &Symbol) -> &str {
 }
 
 fn join(module: &str, name: &str) -> String {
-    if module.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{module}::{name}")
-    }
+    if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") }
 }

@@ -16,63 +16,29 @@ pub(super) fn parse(text: &str) -> Option<Manifest> {
             manifest.name = Some(name);
             manifest.name_line = Some(line);
         }
-        manifest.description = document
-            .string(package, "description")
-            .map(|(text, _)| text);
+        manifest.description = document.string(package, "description").map(|(text, _)| text);
         manifest.version = document.string(package, "version").map(|(text, _)| text);
         manifest.licence = document.string(package, "license").map(|(text, _)| text);
     } else {
         document.table(&["workspace"])?;
     }
     for name in DEPENDENCY_TABLES {
-        manifest
-            .dependencies
-            .extend(document.table(&[name]).into_iter().flat_map(names));
+        manifest.dependencies.extend(document.table(&[name]).into_iter().flat_map(names));
     }
-    manifest.dependencies.extend(
-        document
-            .table(&["workspace", "dependencies"])
-            .into_iter()
-            .flat_map(names),
-    );
-    for target in document
-        .table(&["target"])
-        .into_iter()
-        .flat_map(|targets| targets.values())
-    {
-        let tables = DEPENDENCY_TABLES.iter().filter_map(|name| {
-            target
-                .get_ref()
-                .as_table()?
-                .get(*name)?
-                .get_ref()
-                .as_table()
-        });
+    manifest.dependencies.extend(document.table(&["workspace", "dependencies"]).into_iter().flat_map(names));
+    for target in document.table(&["target"]).into_iter().flat_map(|targets| targets.values()) {
+        let tables =
+            DEPENDENCY_TABLES.iter().filter_map(|name| target.get_ref().as_table()?.get(*name)?.get_ref().as_table());
         manifest.dependencies.extend(tables.flat_map(names));
     }
     if let Some(library) = document.root.get("lib") {
         let fallback = manifest.name.clone().unwrap_or_default().replace('-', "_");
-        manifest.entry_points.extend(entry(
-            &document,
-            library,
-            EntryPointKind::Library,
-            &fallback,
-            "src/lib.rs",
-        ));
+        manifest.entry_points.extend(entry(&document, library, EntryPointKind::Library, &fallback, "src/lib.rs"));
     }
-    let binaries = document
-        .root
-        .get("bin")
-        .and_then(|binaries| binaries.get_ref().as_array());
+    let binaries = document.root.get("bin").and_then(|binaries| binaries.get_ref().as_array());
     for binary in binaries.into_iter().flat_map(|binaries| binaries.iter()) {
         let fallback = manifest.name.clone().unwrap_or_default();
-        manifest.entry_points.extend(entry(
-            &document,
-            binary,
-            EntryPointKind::Binary,
-            &fallback,
-            "",
-        ));
+        manifest.entry_points.extend(entry(&document, binary, EntryPointKind::Binary, &fallback, ""));
     }
     Some(manifest)
 }
@@ -80,18 +46,9 @@ pub(super) fn parse(text: &str) -> Option<Manifest> {
 /// The packages of a dependency table, under their own names.
 fn names(table: &DeTable<'_>) -> Vec<String> {
     let own_name = |value: &Spanned<DeValue<'_>>| {
-        value
-            .get_ref()
-            .as_table()?
-            .get("package")?
-            .get_ref()
-            .as_str()
-            .map(str::to_owned)
+        value.get_ref().as_table()?.get("package")?.get_ref().as_str().map(str::to_owned)
     };
-    table
-        .iter()
-        .map(|(key, value)| own_name(value).unwrap_or_else(|| key.get_ref().to_string()))
-        .collect()
+    table.iter().map(|(key, value)| own_name(value).unwrap_or_else(|| key.get_ref().to_string())).collect()
 }
 
 fn entry(
@@ -103,15 +60,11 @@ fn entry(
 ) -> Option<EntryPoint> {
     let table = value.get_ref().as_table()?;
     let own = document.string(table, "name");
-    let line = own
-        .as_ref()
-        .map_or_else(|| document.line(&value.span()), |(_, line)| *line);
+    let line = own.as_ref().map_or_else(|| document.line(&value.span()), |(_, line)| *line);
     Some(EntryPoint {
         name: own.map_or_else(|| name.to_owned(), |(name, _)| name),
         kind,
-        target: document
-            .string(table, "path")
-            .map_or_else(|| path.to_owned(), |(path, _)| path),
+        target: document.string(table, "path").map_or_else(|| path.to_owned(), |(path, _)| path),
         line,
     })
 }
@@ -124,52 +77,28 @@ mod tests {
     fn a_package_with_targets() {
         let text = "# c\n[package]\nname = \"a-b\"\nversion.workspace = true\nlicense = \"MIT\"\n\n[lib]\nname = \"ab\"\n\n[[bin]]\nname = \"tool\"\npath = \"src/t.rs\"\n\n[dependencies]\nserde = \"1\"\nold = { package = \"new\", version = \"1\" }\n[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"\n";
         let manifest = parse_manifest("x/Cargo.toml", text).expect("this is a manifest");
-        assert_eq!(
-            (manifest.name.as_deref(), manifest.name_line),
-            (Some("a-b"), Some(3))
-        );
-        assert_eq!(
-            (manifest.version, manifest.licence.as_deref()),
-            (None, Some("MIT"))
-        );
+        assert_eq!((manifest.name.as_deref(), manifest.name_line), (Some("a-b"), Some(3)));
+        assert_eq!((manifest.version, manifest.licence.as_deref()), (None, Some("MIT")));
         assert_eq!(manifest.dependencies, ["libc", "new", "serde"]);
         let entries: Vec<_> = manifest
             .entry_points
             .iter()
-            .map(|entry| {
-                (
-                    entry.name.as_str(),
-                    entry.kind,
-                    entry.target.as_str(),
-                    entry.line,
-                )
-            })
+            .map(|entry| (entry.name.as_str(), entry.kind, entry.target.as_str(), entry.line))
             .collect();
         assert_eq!(
             entries,
-            [
-                ("ab", EntryPointKind::Library, "src/lib.rs", 8),
-                ("tool", EntryPointKind::Binary, "src/t.rs", 11)
-            ]
+            [("ab", EntryPointKind::Library, "src/lib.rs", 8), ("tool", EntryPointKind::Binary, "src/t.rs", 11)]
         );
     }
 
     #[test]
     fn a_workspace_has_no_name_and_nonsense_is_none() {
-        let manifest = parse_manifest(
-            "Cargo.toml",
-            "[workspace]\nmembers = [\"a\"]\n[workspace.dependencies]\nserde = \"1\"\n",
-        );
+        let manifest =
+            parse_manifest("Cargo.toml", "[workspace]\nmembers = [\"a\"]\n[workspace.dependencies]\nserde = \"1\"\n");
         let manifest = manifest.expect("this is a manifest");
-        assert_eq!(
-            (manifest.name, manifest.dependencies),
-            (None, vec!["serde".to_owned()])
-        );
+        assert_eq!((manifest.name, manifest.dependencies), (None, vec!["serde".to_owned()]));
         assert_eq!(parse_manifest("Cargo.toml", "]["), None);
         assert_eq!(parse_manifest("Cargo.toml", "[other]\n"), None);
-        assert_eq!(
-            parse_manifest("Other.toml", "[package]\nname=\"a\"\n"),
-            None
-        );
+        assert_eq!(parse_manifest("Other.toml", "[package]\nname=\"a\"\n"), None);
     }
 }

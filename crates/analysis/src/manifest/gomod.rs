@@ -36,14 +36,8 @@ mod tests {
     fn direct_requirements_only() {
         let text = "// c\nmodule example.org/m/v2\n\ngo 1.22\n\nrequire (\n\tgithub.com/a/b v1.0.0\n\tgithub.com/c/d v1.0.0 // indirect\n)\nrequire golang.org/x/text v0.1.0\nreplace a => b v1\n";
         let manifest = parse_manifest("go.mod", text).expect("this is a manifest");
-        assert_eq!(
-            (manifest.name.as_deref(), manifest.name_line),
-            (Some("example.org/m/v2"), Some(2))
-        );
-        assert_eq!(
-            manifest.dependencies,
-            ["github.com/a/b", "golang.org/x/text"]
-        );
+        assert_eq!((manifest.name.as_deref(), manifest.name_line), (Some("example.org/m/v2"), Some(2)));
+        assert_eq!(manifest.dependencies, ["github.com/a/b", "golang.org/x/text"]);
         assert_eq!(parse_manifest("go.mod", "nothing"), None);
     }
 }

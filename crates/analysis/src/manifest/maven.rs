@@ -77,10 +77,7 @@ mod tests {
     fn the_projects_own_elements_only() {
         let text = "<?xml version=\"1.0\"?>\n<project xmlns=\"x\">\n  <!-- <artifactId>no</artifactId> -->\n  <parent><groupId>org.p</groupId><artifactId>parent</artifactId></parent>\n  <artifactId>app</artifactId>\n  <version>1.0</version>\n  <dependencies>\n    <dependency><groupId>a.b</groupId><artifactId>c</artifactId></dependency>\n  </dependencies>\n</project>\n";
         let manifest = parse_manifest("pom.xml", text).expect("this is a manifest");
-        assert_eq!(
-            (manifest.name.as_deref(), manifest.name_line),
-            (Some("org.p:app"), Some(5))
-        );
+        assert_eq!((manifest.name.as_deref(), manifest.name_line), (Some("org.p:app"), Some(5)));
         assert_eq!(manifest.version.as_deref(), Some("1.0"));
         assert_eq!(manifest.dependencies, ["a.b:c"]);
         assert_eq!(parse_manifest("pom.xml", "<project"), None);

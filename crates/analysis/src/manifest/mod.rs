@@ -52,8 +52,7 @@ impl Manifest {
         self.dependencies.sort();
         self.dependencies.dedup();
         self.dependencies.truncate(MAX_ENTRIES);
-        self.entry_points
-            .sort_by(|left, right| (left.line, &left.name).cmp(&(right.line, &right.name)));
+        self.entry_points.sort_by(|left, right| (left.line, &left.name).cmp(&(right.line, &right.name)));
         self.entry_points.truncate(MAX_ENTRIES);
         self
     }

@@ -21,10 +21,7 @@ impl<'text> Document<'text> {
         if root.is_empty() && !errors.is_empty() {
             return None;
         }
-        Some(Self {
-            root,
-            lines: LineIndex::new(text),
-        })
+        Some(Self { root, lines: LineIndex::new(text) })
     }
 
     pub(super) fn line(&self, span: &Range<usize>) -> u32 {
@@ -43,10 +40,7 @@ impl<'text> Document<'text> {
     /// A string in a table and its line.
     pub(super) fn string(&self, table: &DeTable<'text>, key: &str) -> Option<(String, u32)> {
         let value = table.get(key)?;
-        Some((
-            value.get_ref().as_str()?.to_owned(),
-            self.line(&value.span()),
-        ))
+        Some((value.get_ref().as_str()?.to_owned(), self.line(&value.span())))
     }
 }
 
@@ -54,11 +48,7 @@ impl<'text> Document<'text> {
 pub(super) fn strings<'value>(
     value: &'value Spanned<DeValue<'_>>,
 ) -> impl Iterator<Item = (&'value str, Range<usize>)> {
-    let items = value
-        .get_ref()
-        .as_array()
-        .into_iter()
-        .flat_map(|array| array.iter());
+    let items = value.get_ref().as_array().into_iter().flat_map(|array| array.iter());
     items.filter_map(|item| item.get_ref().as_str().map(|text| (text, item.span())))
 }
 
@@ -110,15 +100,9 @@ mod tests {
 
     #[test]
     fn keys_are_found_with_their_lines() {
-        let lines = json_lines(
-            "{\n \"a\": 1,\n \"b\": {\n  \"c\\\"\": \"x: y\" },\n \"d\": [ { \"e\": 1 } ]\n}",
-        );
-        let lines: Vec<_> = lines
-            .iter()
-            .map(|(path, line)| (path.join("."), *line))
-            .collect();
-        let expected = [("a", 2), ("b", 3), ("b.c\"", 4), ("d", 5)]
-            .map(|(path, line)| (path.to_owned(), line));
+        let lines = json_lines("{\n \"a\": 1,\n \"b\": {\n  \"c\\\"\": \"x: y\" },\n \"d\": [ { \"e\": 1 } ]\n}");
+        let lines: Vec<_> = lines.iter().map(|(path, line)| (path.join("."), *line)).collect();
+        let expected = [("a", 2), ("b", 3), ("b.c\"", 4), ("d", 5)].map(|(path, line)| (path.to_owned(), line));
         assert_eq!(lines, expected);
     }
 }

@@ -1,22 +1,14 @@
 //! Files that somebody made to hurt.
 
-use caffeine_analysis::{
-    Category, MAX_PARSE_BYTES, ParseQuality, SkipReason, analyse, parse_manifest,
-};
+use caffeine_analysis::{Category, MAX_PARSE_BYTES, ParseQuality, SkipReason, analyse, parse_manifest};
 
-const PATHS: &[&str] = &[
-    "a.rs", "a.py", "a.js", "a.ts", "a.tsx", "a.go", "A.java", "a.json", "a.yaml", "a.toml",
-    "a.md", "a.txt",
-];
+const PATHS: &[&str] =
+    &["a.rs", "a.py", "a.js", "a.ts", "a.tsx", "a.go", "A.java", "a.json", "a.yaml", "a.toml", "a.md", "a.txt"];
 
 /// The chunks of whatever is not skipped still are the text.
 fn check(path: &str, text: &str) {
     let analysis = analyse(path, text.as_bytes());
-    let length: usize = analysis
-        .chunks
-        .iter()
-        .map(|chunk| chunk.slice(&analysis.text).len())
-        .sum();
+    let length: usize = analysis.chunks.iter().map(|chunk| chunk.slice(&analysis.text).len()).sum();
     if analysis.skip.is_none() && analysis.category.has_chunks() {
         assert_eq!(length, text.len(), "{path}");
     } else {
@@ -26,10 +18,9 @@ fn check(path: &str, text: &str) {
 
 #[test]
 fn nesting_without_end() {
-    for opening in [
-        "(", "[", "{", "<", "if x { ", "((x)=>", "- ", "a: {", "> ", "&", "!", "f(", "mod m { ",
-        "Vec<", "\"${",
-    ] {
+    for opening in
+        ["(", "[", "{", "<", "if x { ", "((x)=>", "- ", "a: {", "> ", "&", "!", "f(", "mod m { ", "Vec<", "\"${"]
+    {
         let text = opening.repeat(100_000 / opening.len());
         for path in PATHS {
             check(path, &text);
@@ -88,11 +79,7 @@ fn what_is_not_text_is_skipped_with_its_reason() {
         ("a.rs", b" \r\n\t", SkipReason::Empty),
         ("a.rs", b"fn a() {}\0", SkipReason::Binary),
         ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0", SkipReason::Binary),
-        (
-            "a.bin",
-            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
-            SkipReason::LfsPointer,
-        ),
+        ("a.bin", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", SkipReason::LfsPointer),
         ("a.txt", b"\xff\xfe\x00\xd8", SkipReason::InvalidEncoding),
     ];
     for (path, bytes, reason) in cases {
@@ -106,29 +93,14 @@ fn what_is_not_text_is_skipped_with_its_reason() {
 #[test]
 fn other_encodings_are_read() {
     let text = "fn größe() {}\n";
-    let utf_16: Vec<u8> = [0xFF, 0xFE]
-        .into_iter()
-        .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
-        .collect();
-    let latin: Vec<u8> = text
-        .chars()
-        .map(|character| u8::try_from(u32::from(character)).expect("the sample is Latin-1"))
-        .collect();
+    let utf_16: Vec<u8> = [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let latin: Vec<u8> =
+        text.chars().map(|character| u8::try_from(u32::from(character)).expect("the sample is Latin-1")).collect();
     let with_bom = [b"\xef\xbb\xbf", text.as_bytes()].concat();
-    for (bytes, encoding) in [
-        (utf_16, "utf-16le"),
-        (latin, "windows-1252"),
-        (with_bom, "utf-8"),
-    ] {
+    for (bytes, encoding) in [(utf_16, "utf-16le"), (latin, "windows-1252"), (with_bom, "utf-8")] {
         let analysis = analyse("a.rs", &bytes);
-        assert_eq!(
-            (analysis.encoding.as_str(), analysis.text.as_str()),
-            (encoding, text)
-        );
-        assert_eq!(
-            analysis.symbols.first().map(|symbol| symbol.name.as_str()),
-            Some("größe")
-        );
+        assert_eq!((analysis.encoding.as_str(), analysis.text.as_str()), (encoding, text));
+        assert_eq!(analysis.symbols.first().map(|symbol| symbol.name.as_str()), Some("größe"));
         assert_eq!(analysis.category, Category::Source);
     }
 }
@@ -147,9 +119,6 @@ fn manifests_do_not_nest_without_end() {
     ];
     for (path, text) in cases {
         let manifest = parse_manifest(path, &text);
-        assert!(
-            manifest.is_none_or(|manifest| manifest.dependencies.len() < 10),
-            "{path}"
-        );
+        assert!(manifest.is_none_or(|manifest| manifest.dependencies.len() < 10), "{path}");
     }
 }

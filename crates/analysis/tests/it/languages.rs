@@ -5,18 +5,11 @@ use std::fmt::Write as _;
 use caffeine_analysis::{FileAnalysis, analyse};
 
 fn render(analysis: &FileAnalysis) -> String {
-    let mut table = format!(
-        "{} {} {}\n",
-        analysis.language.as_str(),
-        analysis.category.as_str(),
-        analysis.parse.as_str()
-    );
+    let mut table =
+        format!("{} {} {}\n", analysis.language.as_str(), analysis.category.as_str(), analysis.parse.as_str());
     for symbol in &analysis.symbols {
         let exported = if symbol.exported { " exported" } else { "" };
-        let parent = symbol
-            .parent
-            .map(|parent| format!(" in {parent}"))
-            .unwrap_or_default();
+        let parent = symbol.parent.map(|parent| format!(" in {parent}")).unwrap_or_default();
         let _ = writeln!(
             table,
             "{} {}-{} {} {}{exported}{parent} | {} | {} | {}",
@@ -49,15 +42,8 @@ fn render(analysis: &FileAnalysis) -> String {
         );
     }
     for mention in &analysis.refs {
-        let receiver = mention
-            .receiver
-            .as_deref()
-            .map(|receiver| format!("<{receiver}> "))
-            .unwrap_or_default();
-        let enclosing = mention
-            .enclosing
-            .map(|enclosing| format!(" in {enclosing}"))
-            .unwrap_or_default();
+        let receiver = mention.receiver.as_deref().map(|receiver| format!("<{receiver}> ")).unwrap_or_default();
+        let enclosing = mention.enclosing.map(|enclosing| format!(" in {enclosing}")).unwrap_or_default();
         let _ = writeln!(
             table,
             "{} {} {receiver}{} x{}{enclosing}",
@@ -75,11 +61,7 @@ fn check(name: &str, path: &str, text: &str) {
     insta::assert_snapshot!(name, table);
     // Other line ends change nothing but bytes.
     let windows = text.replace('\n', "\r\n");
-    assert_eq!(
-        render(&analyse(path, windows.as_bytes())),
-        table,
-        "{name} with CRLF"
-    );
+    assert_eq!(render(&analyse(path, windows.as_bytes())), table, "{name} with CRLF");
 }
 
 #[test]
@@ -89,29 +71,17 @@ fn rust() {
 
 #[test]
 fn python() {
-    check(
-        "python",
-        "pkg/colors.py",
-        include_str!("samples/python.txt"),
-    );
+    check("python", "pkg/colors.py", include_str!("samples/python.txt"));
 }
 
 #[test]
 fn javascript() {
-    check(
-        "javascript",
-        "lib/tools.js",
-        include_str!("samples/javascript.txt"),
-    );
+    check("javascript", "lib/tools.js", include_str!("samples/javascript.txt"));
 }
 
 #[test]
 fn typescript() {
-    check(
-        "typescript",
-        "src/foo.ts",
-        include_str!("samples/typescript.txt"),
-    );
+    check("typescript", "src/foo.ts", include_str!("samples/typescript.txt"));
 }
 
 #[test]
@@ -126,20 +96,12 @@ fn go() {
 
 #[test]
 fn java() {
-    check(
-        "java",
-        "src/main/java/com/acme/app/E.java",
-        include_str!("samples/java.txt"),
-    );
+    check("java", "src/main/java/com/acme/app/E.java", include_str!("samples/java.txt"));
 }
 
 #[test]
 fn markdown() {
-    check(
-        "markdown",
-        "docs/title.md",
-        include_str!("samples/markdown.txt"),
-    );
+    check("markdown", "docs/title.md", include_str!("samples/markdown.txt"));
 }
 
 #[test]

@@ -29,36 +29,20 @@ fn edges(files: &[(&str, &str)]) -> Vec<String> {
     let name = |path: &str, symbol: Option<u32>| {
         let file = input.files.iter().find(|file| file.path == path);
         let symbol = symbol.and_then(|symbol| file?.symbols.get(symbol as usize));
-        symbol
-            .map(|symbol| format!("#{}", symbol.qualified))
-            .unwrap_or_default()
+        symbol.map(|symbol| format!("#{}", symbol.qualified)).unwrap_or_default()
     };
-    let wanted = output
-        .edges
-        .iter()
-        .filter(|edge| edge.kind.as_str() != "type");
+    let wanted = output.edges.iter().filter(|edge| edge.kind.as_str() != "type");
     wanted
         .map(|edge| {
             let from = name(&edge.src_path, edge.src_symbol);
             let to = name(&edge.dst_path, edge.dst_symbol);
-            format!(
-                "{} {} {}{from} -> {}{to}",
-                edge.kind.as_str(),
-                edge.tier,
-                edge.src_path,
-                edge.dst_path
-            )
+            format!("{} {} {}{from} -> {}{to}", edge.kind.as_str(), edge.tier, edge.src_path, edge.dst_path)
         })
         .collect()
 }
 
 fn externals(files: &[(&str, &str)]) -> Vec<(String, u32)> {
-    linked(files)
-        .1
-        .externals
-        .into_iter()
-        .map(|external| (external.package, external.count))
-        .collect()
+    linked(files).1.externals.into_iter().map(|external| (external.package, external.count)).collect()
 }
 
 #[test]
@@ -70,10 +54,7 @@ fn rust() {
             "crates/a/src/lib.rs",
             "pub mod deep;\nmod util;\npub use util::helper;\npub struct Foo;\nimpl Foo { pub fn new() -> Self { Self::inner(); util::helper(); Foo }\n fn inner() {} }\n",
         ),
-        (
-            "crates/a/src/util.rs",
-            "pub fn helper() { super::deep::leaf::grow(); }\n",
-        ),
+        ("crates/a/src/util.rs", "pub fn helper() { super::deep::leaf::grow(); }\n"),
         ("crates/a/src/deep/mod.rs", "pub mod leaf;\n"),
         (
             "crates/a/src/deep/leaf.rs",
@@ -84,10 +65,7 @@ fn rust() {
             "crates/b/src/main.rs",
             "use my_a::{Foo, helper};\nuse serde::{Serialize, Deserialize};\nuse std::fmt;\nfn main() { helper(); Foo::new(); my_a::deep::leaf::grow(); format!(\"{}\", helper()); }\n",
         ),
-        (
-            "crates/b/tests/it/main.rs",
-            "mod common;\nfn test() { common::set_up(); }\n",
-        ),
+        ("crates/b/tests/it/main.rs", "mod common;\nfn test() { common::set_up(); }\n"),
         ("crates/b/tests/it/common.rs", "pub fn set_up() {}\n"),
     ];
     assert_eq!(
@@ -150,10 +128,7 @@ fn python() {
             "src/app/core.py",
             "from .base import Base\nimport os\nimport numpy as np\n\nclass Engine(Base):\n    def run(self):\n        self.start()\n        helper()\n        os.getcwd()\n\ndef helper(helper2=None):\n    helper2()\n",
         ),
-        (
-            "src/app/base.py",
-            "class Base:\n    def start(self): pass\n",
-        ),
+        ("src/app/base.py", "class Base:\n    def start(self): pass\n"),
         (
             "tests/test_app.py",
             "from app import Motor\nimport app.core\nfrom app import base\nimport requests\n\ndef test():\n    Motor()\n    app.core.helper()\n    base.Base()\n    unknown()\n",
@@ -175,23 +150,14 @@ fn python() {
             "call 3 tests/test_app.py#test -> src/app/core.py#helper",
         ]
     );
-    assert_eq!(
-        externals(&files),
-        [("numpy".to_owned(), 1), ("requests".to_owned(), 1)]
-    );
+    assert_eq!(externals(&files), [("numpy".to_owned(), 1), ("requests".to_owned(), 1)]);
 }
 
 #[test]
 fn typescript() {
     let files = [
-        (
-            "packages/core/package.json",
-            "{ \"name\": \"@acme/core\", \"main\": \"dist/index.js\" }",
-        ),
-        (
-            "packages/core/src/index.ts",
-            "export * from './shape.js';\nexport { default as Tool } from \"./tool\";\n",
-        ),
+        ("packages/core/package.json", "{ \"name\": \"@acme/core\", \"main\": \"dist/index.js\" }"),
+        ("packages/core/src/index.ts", "export * from './shape.js';\nexport { default as Tool } from \"./tool\";\n"),
         (
             "packages/core/src/shape.ts",
             "export interface HasArea { area(): number }\nexport class Shape implements HasArea { area() { return this.scale(); } scale() { return 1; } }\nfunction hidden() {}\n",
@@ -204,10 +170,7 @@ fn typescript() {
             "packages/app/main.ts",
             "import { Shape, Tool as T } from '@acme/core';\nimport fs from 'node:fs';\nimport { z } from 'zod/v4';\nimport x from '@scope/pkg/sub';\nclass Square extends Shape { area() { return super.area(); } }\nfunction run(z2: Shape) { new Square(); T.of(); z2.area(); hidden(); }\n",
         ),
-        (
-            "packages/app/old.js",
-            "const core = require('./main');\nconst { run } = require('./main');\nrun();\n",
-        ),
+        ("packages/app/old.js", "const core = require('./main');\nconst { run } = require('./main');\nrun();\n"),
     ];
     assert_eq!(
         edges(&files),
@@ -229,10 +192,7 @@ fn typescript() {
             "call 3 packages/core/src/tool/index.ts#Tool.make -> packages/core/src/shape.ts#Shape",
         ]
     );
-    assert_eq!(
-        externals(&files),
-        [("@scope/pkg".to_owned(), 1), ("zod".to_owned(), 1)]
-    );
+    assert_eq!(externals(&files), [("@scope/pkg".to_owned(), 1), ("zod".to_owned(), 1)]);
 }
 
 #[test]
@@ -244,18 +204,12 @@ fn go() {
             "package main\n\nimport (\n\t\"fmt\"\n\tst \"example.org/m/store\"\n\t\"github.com/a/b/c\"\n)\n\nfunc main() { s := st.Open(); s.Close(); fmt.Println(); helper(); b.X() }\n",
         ),
         ("helper.go", "package main\n\nfunc helper() {}\n"),
-        (
-            "store/store.go",
-            "package store\n\n// Open opens.\nfunc Open() *Store { return &Store{} }\n",
-        ),
+        ("store/store.go", "package store\n\n// Open opens.\nfunc Open() *Store { return &Store{} }\n"),
         (
             "store/type.go",
             "package store\n\ntype base struct{}\n\nfunc (b *base) flush() {}\n\ntype Store struct { base }\n\nfunc (s *Store) Close() { s.sync(); s.flush() }\n",
         ),
-        (
-            "store/sync.go",
-            "package store\n\nfunc (s *Store) sync() {}\n",
-        ),
+        ("store/sync.go", "package store\n\nfunc (s *Store) sync() {}\n"),
     ];
     assert_eq!(
         edges(&files),
@@ -278,14 +232,8 @@ fn java() {
             "src/com/acme/App.java",
             "package com.acme;\n\nimport com.acme.util.Strings;\nimport static com.acme.util.Strings.join;\nimport java.util.List;\nimport org.junit.jupiter.api.Test;\n\npublic class App extends Base {\n  void run() { start(); join(); Strings.trim(); new Helper(); other.go(); this.stop(); }\n  void stop() {}\n}\n",
         ),
-        (
-            "src/com/acme/Base.java",
-            "package com.acme;\n\nclass Base { void start() {} }\n",
-        ),
-        (
-            "src/com/acme/Helper.java",
-            "package com.acme;\n\nclass Helper {}\n",
-        ),
+        ("src/com/acme/Base.java", "package com.acme;\n\nclass Base { void start() {} }\n"),
+        ("src/com/acme/Helper.java", "package com.acme;\n\nclass Helper {}\n"),
         (
             "src/com/acme/util/Strings.java",
             "package com.acme.util;\n\npublic class Strings { public static String join() { return null; } public static String trim() { return null; } }\n",
@@ -320,14 +268,7 @@ fn modules_are_directories() {
     let modules: Vec<_> = output
         .modules
         .iter()
-        .map(|module| {
-            (
-                module.slug.as_str(),
-                module.parent.as_deref(),
-                module.path.as_str(),
-                module.files.len(),
-            )
-        })
+        .map(|module| (module.slug.as_str(), module.parent.as_deref(), module.path.as_str(), module.files.len()))
         .collect();
     assert_eq!(
         modules,
@@ -339,11 +280,8 @@ fn modules_are_directories() {
             ("src-a-c", Some("src-a"), "src/a/c", 1),
         ]
     );
-    let uses: Vec<_> = output
-        .module_edges
-        .iter()
-        .map(|edge| (edge.src.as_str(), edge.dst.as_str(), edge.weight))
-        .collect();
+    let uses: Vec<_> =
+        output.module_edges.iter().map(|edge| (edge.src.as_str(), edge.dst.as_str(), edge.weight)).collect();
     assert_eq!(uses, [("src-a-b-2", "src-a-c", 2)]);
 }
 
@@ -358,21 +296,14 @@ fn ranks_sum_to_one_and_follow_use() {
     let (_, output) = linked(&files);
     let sum: f64 = output.file_ranks.iter().map(|(_, rank)| rank).sum();
     assert!((sum - 1.0).abs() < 1e-9, "{sum}");
-    let best = output
-        .file_ranks
-        .iter()
-        .max_by(|left, right| left.1.total_cmp(&right.1));
+    let best = output.file_ranks.iter().max_by(|left, right| left.1.total_cmp(&right.1));
     assert_eq!(best.map(|(path, _)| path.as_str()), Some("core.py"));
     assert_eq!(linked(&[]).1, LinkOutput::default());
 }
 
 #[test]
 fn order_of_the_input_does_not_matter() {
-    let files = [
-        ("b.py", "from a import f\nf()\n"),
-        ("a.py", "def f(): pass\n"),
-        ("a.py", "def other(): pass\n"),
-    ];
+    let files = [("b.py", "from a import f\nf()\n"), ("a.py", "def f(): pass\n"), ("a.py", "def other(): pass\n")];
     let (mut input, output) = linked(&files);
     assert_eq!(output.file_ranks.len(), 2);
     input.files.rotate_left(0);

@@ -1,8 +1,7 @@
 //! What holds for any bytes under any name.
 
 use caffeine_analysis::{
-    FileAnalysis, Language, LinkFile, LinkInput, MAX_CHUNK_NWS, analyse, embedding_text, link,
-    parse_manifest,
+    FileAnalysis, Language, LinkFile, LinkInput, MAX_CHUNK_NWS, analyse, embedding_text, link, parse_manifest,
 };
 use proptest::prelude::*;
 
@@ -102,34 +101,18 @@ const PIECES: &[&str] = &[
 
 fn check(path: &str, bytes: &[u8]) -> FileAnalysis {
     let analysis = analyse(path, bytes);
-    assert_eq!(
-        analysis,
-        analyse(path, bytes),
-        "the same input gives the same output"
-    );
+    assert_eq!(analysis, analyse(path, bytes), "the same input gives the same output");
     let text = analysis.text.as_str();
     let mut at = 0;
     for (ordinal, chunk) in (0..).zip(&analysis.chunks) {
-        assert_eq!(
-            (chunk.ordinal, chunk.start_byte),
-            (ordinal, at),
-            "chunks tile the text"
-        );
+        assert_eq!((chunk.ordinal, chunk.start_byte), (ordinal, at), "chunks tile the text");
         assert!(chunk.end_byte > chunk.start_byte, "no chunk is empty");
         at = chunk.end_byte;
-        let piece = text
-            .get(chunk.start_byte as usize..chunk.end_byte as usize)
-            .expect("chunks end between characters");
-        let size = piece
-            .chars()
-            .filter(|character| !matches!(character, ' ' | '\t' | '\n' | '\r'))
-            .count();
+        let piece =
+            text.get(chunk.start_byte as usize..chunk.end_byte as usize).expect("chunks end between characters");
+        let size = piece.chars().filter(|character| !matches!(character, ' ' | '\t' | '\n' | '\r')).count();
         assert!(size <= MAX_CHUNK_NWS, "{size} characters in a chunk");
-        assert!(
-            1 <= chunk.start_line
-                && chunk.start_line <= chunk.end_line
-                && chunk.end_line <= analysis.loc
-        );
+        assert!(1 <= chunk.start_line && chunk.start_line <= chunk.end_line && chunk.end_line <= analysis.loc);
         assert!(embedding_text(path, chunk, piece).ends_with(piece));
     }
     if !analysis.chunks.is_empty() {
@@ -139,29 +122,16 @@ fn check(path: &str, bytes: &[u8]) -> FileAnalysis {
     }
     for (ordinal, symbol) in (0..).zip(&analysis.symbols) {
         assert_eq!(symbol.ordinal, ordinal);
+        assert!(symbol.parent.is_none_or(|parent| (parent as usize) < analysis.symbols.len()));
+        assert!(text.get(symbol.start_byte as usize..symbol.end_byte as usize).is_some());
         assert!(
-            symbol
-                .parent
-                .is_none_or(|parent| (parent as usize) < analysis.symbols.len())
-        );
-        assert!(
-            text.get(symbol.start_byte as usize..symbol.end_byte as usize)
-                .is_some()
-        );
-        assert!(
-            1 <= symbol.start_line
-                && symbol.start_line <= symbol.end_line
-                && symbol.end_line <= analysis.loc,
+            1 <= symbol.start_line && symbol.start_line <= symbol.end_line && symbol.end_line <= analysis.loc,
             "{symbol:?}"
         );
         assert!(symbol.signature.chars().count() <= 400 && !symbol.signature.contains('\n'));
     }
     for mention in &analysis.refs {
-        assert!(
-            mention
-                .enclosing
-                .is_none_or(|enclosing| (enclosing as usize) < analysis.symbols.len())
-        );
+        assert!(mention.enclosing.is_none_or(|enclosing| (enclosing as usize) < analysis.symbols.len()));
     }
     assert!(!text.contains('\0'));
     analysis
@@ -226,11 +196,8 @@ proptest! {
 
 #[test]
 fn every_language_takes_every_sample() {
-    let samples = [
-        include_str!("samples/rust.txt"),
-        include_str!("samples/python.txt"),
-        include_str!("samples/markdown.txt"),
-    ];
+    let samples =
+        [include_str!("samples/rust.txt"), include_str!("samples/python.txt"), include_str!("samples/markdown.txt")];
     for path in PATHS {
         for sample in samples {
             check(path, sample.as_bytes());
