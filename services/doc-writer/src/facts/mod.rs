@@ -44,6 +44,13 @@ pub struct Totals {
 }
 
 impl Facts {
+    /// Whether there is a commit at all: a repository that nobody has pushed to has none, and its run is pinned to
+    /// zeros.
+    #[must_use]
+    pub fn has_commit(&self) -> bool {
+        self.run.commit.as_bytes().iter().any(|byte| *byte != 0)
+    }
+
     /// A file of the snapshot.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<&FileRow> {

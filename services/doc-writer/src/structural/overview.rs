@@ -45,6 +45,10 @@ pub fn overview(input: &OverviewInput<'_>) -> Written {
     if let Some(notice) = input.notice {
         sheet.paragraph(&format!("> **Notice:** {}", text(notice)));
     }
+    if facts.files.is_empty() && !facts.run.truncated {
+        nothing(&mut sheet, input);
+        return sheet.finish();
+    }
     let mut unknown = Vec::new();
     describe(&mut sheet, input, &mut unknown);
     at_a_glance(&mut sheet, facts);
@@ -56,6 +60,17 @@ pub fn overview(input: &OverviewInput<'_>) -> Written {
     other_pages(&mut sheet, input.links);
     limits(&mut sheet, facts, unknown);
     sheet.finish()
+}
+
+/// Instead of everything else, where there is nothing to describe.
+fn nothing(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>) {
+    let facts = input.facts;
+    let why = if facts.has_commit() { "its commit has no files" } else { "nothing has been pushed to it yet" };
+    sheet.paragraph(&format!("The repository is empty: {why}. Start a new run when there is something to document."));
+    if facts.has_commit() {
+        at_a_glance(sheet, facts);
+    }
+    other_pages(sheet, input.links);
 }
 
 fn describe(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<String>) {

@@ -22,7 +22,7 @@ pub fn report(title: &str, facts: &Facts) -> Written {
     let run = &facts.run;
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
-        row("Commit", code(&run.commit.to_string())),
+        row("Commit", if facts.has_commit() { code(&run.commit.to_string()) } else { "none".to_owned() }),
         row("Analyser", code(&run.analyser)),
         row("Embedding model", code(&run.embedding_model)),
     ];

@@ -58,9 +58,9 @@ async fn every_run_ends_with_words_that_help() {
         runs.push(submit(&stack, url, reference).await);
     }
     refused_at_once(&stack).await;
-    repository_without_a_commit(&stack, &empty.url()).await;
-    repository_of_binaries(&stack, &binaries.url()).await;
     odd_repository(&stack, &odd.url()).await;
+    repository_of_binaries(&stack, &binaries.url()).await;
+    repository_without_a_commit(&stack, &empty.url()).await;
     commands_that_fail(&stack, &missing);
     for ((url, _, code, words), run) in failing.iter().zip(runs) {
         assert_eq!(stack.ended(run, DEADLINE).await, "failed", "{url}");

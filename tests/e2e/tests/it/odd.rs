@@ -44,7 +44,7 @@ pub(crate) const HOSTILE_PATHS: [&str; 14] = [
     "größe 日本.rs",
     "[x](evil.example)/<script>/mod.rs",
     "sources/index.md/lib.rs",
-    "www.evil.example @all :// .rs",
+    "www.evil.example @all.rs",
 ];
 
 const ITEM: &str = "pub fn x(){}";
