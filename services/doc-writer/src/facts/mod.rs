@@ -73,10 +73,10 @@ impl Facts {
         files
     }
 
-    /// The files of the program itself (no tests, documents or settings), most important first.
+    /// The files of the program itself (no tests, documents or settings) that have text, most important first.
     #[must_use]
     pub fn source_files(&self) -> Vec<&FileRow> {
-        let mut files: Vec<_> = self.files.iter().filter(|file| is_source(file)).collect();
+        let mut files: Vec<_> = self.files.iter().filter(|file| is_source(file) && file.has_text).collect();
         by_rank(&mut files);
         files
     }

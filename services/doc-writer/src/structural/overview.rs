@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use caffeine_store::doc_writer::{ModuleEdgeRow, SymbolRow};
+use caffeine_store::doc_writer::{FileRow, ModuleEdgeRow, SymbolRow};
 
 use super::{Links, counted, diagram, modules_by_path, purpose, thousands};
 use crate::facts::Facts;
@@ -295,6 +295,14 @@ fn limits(sheet: &mut Sheet<'_>, facts: &Facts, mut unknown: Vec<String>) {
     if failed > 0 {
         let batches = if failed == 1 { "1 batch".to_owned() } else { format!("{} batches", thousands(failed)) };
         unknown.push(format!("The content of {batches} of files: see the [analysis report](analysis-report.md)."));
+    }
+    // An empty file has nothing that could be missing here.
+    let is_skipped =
+        |file: &&FileRow| file.clone_skip.as_ref().or(file.skip.as_ref()).is_some_and(|why| why != "empty");
+    let skipped = u32::try_from(facts.files.iter().filter(is_skipped).count()).unwrap_or(u32::MAX);
+    if skipped > 0 {
+        let files = counted(skipped, "skipped file");
+        unknown.push(format!("The content of {files}: the [analysis report](analysis-report.md) says which and why."));
     }
     if !unknown.is_empty() {
         sheet.heading(2, "What could not be determined");
