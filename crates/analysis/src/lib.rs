@@ -11,7 +11,8 @@
 //! nothing but its path and its bytes.
 //!
 //! # Invariants
-//! - The same input gives the same output, byte for byte, on every machine. The parse budget counts parser steps, not seconds.
+//! - The same input gives the same output, byte for byte, on every machine. The parse budget counts parser steps, not seconds;
+//!   a clock only ends what would hold a worker for more than ten seconds.
 //! - Chunks tile the text exactly: every byte is in one chunk, and no chunk is larger than [`MAX_CHUNK_NWS`].
 //! - Nothing panics, whatever the bytes are; recursion is capped and every list is bounded.
 //! - Raise `caffeine_model::ANALYSER` with every change that alters any output; rows of another version are analysed again.
@@ -31,6 +32,7 @@ mod language;
 mod languages;
 pub mod link;
 pub mod manifest;
+mod nesting;
 mod parse;
 mod symbol;
 mod text;
@@ -58,6 +60,6 @@ pub const MAX_PARSE_BYTES: usize = 768 * 1024;
 /// The parse budget of a file, in units of a hundred parser operations.
 ///
 /// Counted, not timed: a clock would make the result depend on the load of the machine. The largest ordinary file takes about
-/// 30,000 units and a fraction of a second; text made to confuse a grammar costs up to ten times as much per unit, so that the
-/// budget ends it within a few seconds.
+/// 30,000 units and a fraction of a second; text made to confuse a grammar costs up to ten times as much per unit. What nests
+/// too deep to be parsed in time is found beforehand.
 pub const PARSE_BUDGET: u32 = 48_000;
