@@ -5,6 +5,8 @@ CREATE TABLE clone_inbox (
     workspace_id uuid NOT NULL,
     run_id       uuid NOT NULL,
     attempts     integer NOT NULL DEFAULT 0,
+    -- Deliveries that began and have not ended with a word: their process died.
+    open_deliveries integer NOT NULL DEFAULT 0,
     outcome      text CHECK (outcome IN ('done', 'rejected')),
     detail       text,
     updated_at   timestamptz NOT NULL DEFAULT now()

@@ -21,7 +21,7 @@ const REMEMBERED: usize = 100_000;
 pub(crate) struct CancelSet {
     state: Mutex<State>,
     /// Ends the listener with the last handle of the connection.
-    listener: CancellationToken,
+    pub(crate) listener: CancellationToken,
 }
 
 #[derive(Default)]

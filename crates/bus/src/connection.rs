@@ -7,7 +7,7 @@ use async_nats::connection::State;
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 use bytes::Bytes;
-use caffeine_contract::Subjects;
+use caffeine_contract::{Subjects, Timings};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -15,6 +15,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::cancel::CancelSet;
 use crate::error::{BusError, PublishError};
 use crate::events::start_emitter;
+use crate::reconnect::{Announcer, Reconnects, reconnects};
 use crate::{Outgoing, headers, metrics, percent, redact_url};
 
 /// How long [`Bus::connect`] waits for a broker that is not there yet.
@@ -53,8 +54,10 @@ pub struct Bus {
     pub(crate) jetstream: jetstream::Context,
     pub(crate) name: Arc<str>,
     pub(crate) grace: Duration,
+    pub(crate) timings: Timings,
     pub(crate) cancels: Arc<CancelSet>,
     pub(crate) emitter: mpsc::Sender<(String, Bytes)>,
+    pub(crate) reconnects: Reconnects,
 }
 
 impl Bus {
@@ -68,10 +71,11 @@ impl Bus {
             |source: Box<dyn std::error::Error + Send + Sync>| BusError::Connect { url: shown.clone(), source };
         let (servers, credentials) = servers(&config.url).map_err(|error| failed(error.into()))?;
 
+        let (announcer, reconnects) = reconnects();
         let deadline = Instant::now() + CONNECT_PATIENCE;
         let mut pause = Duration::from_millis(100);
         let client = loop {
-            let error = match options(config, &credentials).connect(servers.clone()).await {
+            let error = match options(config, &credentials, announcer.clone()).connect(servers.clone()).await {
                 Ok(client) => break client,
                 Err(error) => error,
             };
@@ -98,8 +102,10 @@ impl Bus {
             jetstream,
             name: config.name.as_str().into(),
             grace: DEFAULT_GRACE,
+            timings: Timings::default(),
             cancels: Arc::default(),
             emitter: start_emitter(client.clone()),
+            reconnects,
             client,
         })
     }
@@ -108,6 +114,12 @@ impl Bus {
     #[must_use]
     pub fn with_grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
+    }
+
+    /// Sets how patient the consumers are that are provisioned and read through this connection.
+    #[must_use]
+    pub fn with_timings(self, timings: Timings) -> Self {
+        Self { timings, ..self }
     }
 
     /// Publishes once and awaits the acknowledgement, without waiting for room.
@@ -134,7 +146,14 @@ impl Bus {
             let acknowledgement = self.publisher.publish_with_headers(subject.clone(), headers, body).await?;
             acknowledgement.await
         };
-        match sent.await {
+        let answer = tokio::select! {
+            answer = sent => answer,
+            () = self.reconnects.next() => {
+                let source = "the connection was lost before the acknowledgement came".into();
+                return Err(PublishError::Unavailable { subject, source });
+            }
+        };
+        match answer {
             Ok(_) => {
                 metrics::get().sent(stream);
                 Ok(())
@@ -151,6 +170,7 @@ impl Bus {
 
     /// Sends what is buffered and closes the connection.
     pub async fn drain(&self) {
+        self.cancels.listener.cancel();
         // A broker that is gone cannot be flushed; whatever was not acknowledged will be delivered again.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.client.flush()).await;
         let _ = self.client.drain().await;
@@ -194,14 +214,17 @@ fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Credentials)> {
     Ok((servers, credentials))
 }
 
-fn options(config: &BusConfig, credentials: &Credentials) -> ConnectOptions {
+fn options(config: &BusConfig, credentials: &Credentials, announcer: Announcer) -> ConnectOptions {
     let inbox: String = config.name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
     let options = ConnectOptions::new()
         .name(&config.name)
         .custom_inbox_prefix(format!("_INBOX_{inbox}"))
         .ping_interval(PING_INTERVAL)
         .request_timeout(Some(REQUEST_TIMEOUT))
-        .event_callback(|event| async move { notice(&event) });
+        .event_callback(move |event| {
+            notice(&event, &announcer);
+            async {}
+        });
     match credentials {
         Credentials::None => options,
         Credentials::Token(token) => options.token(token.clone()),
@@ -210,8 +233,13 @@ fn options(config: &BusConfig, credentials: &Credentials) -> ConnectOptions {
 }
 
 /// A denied permission shows nowhere else: the caller only sees a time-out.
-fn notice(event: &async_nats::Event) {
+fn notice(event: &async_nats::Event, announcer: &Announcer) {
     use async_nats::Event;
+    match event {
+        Event::Connected => announcer.connected(),
+        Event::Disconnected => announcer.disconnected(),
+        _ => {}
+    }
     let kind = match event {
         Event::Connected => "connected",
         Event::Disconnected => "disconnected",

@@ -113,7 +113,7 @@ pub(crate) async fn deliver(reader: Arc<Reader>, message: async_nats::Message, l
     metrics::get().taken(stage, lane, facts.age, facts.delivered > 1);
 
     let stop = reader.hurry.child_token();
-    let lease = Lease::start(reader.bus.client.clone(), reply, reader.spec.ack_wait, stop.clone());
+    let lease = Lease::start(&reader.bus, reply, reader.spec.ack_wait, stop.clone());
     let delivery = Delivery { reader, message: message.message, facts, lease, stop };
     let span = span::process(&delivery);
     let outcome = delivery.process().instrument(span).await;

@@ -13,17 +13,21 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::Bus;
+use crate::reconnect::Reconnects;
+
 /// Why a settlement did not reach the broker.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettleError {
     #[error("the lease is lost")]
     Lost,
     #[error("the broker does not answer")]
-    Broker(#[source] async_nats::RequestError),
+    Broker(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 struct Shared {
     client: Client,
+    reconnects: Reconnects,
     reply: Subject,
     ack_wait: Duration,
     /// When the last confirmed sign of life was *sent*; `None` once lost or settled.
@@ -38,8 +42,10 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// Starts the heartbeat. `lost` is cancelled when the broker may have given the message to somebody else.
-    pub(crate) fn start(client: Client, reply: Subject, ack_wait: Duration, lost: CancellationToken) -> Self {
-        let shared = Arc::new(Shared { client, reply, ack_wait, fresh: Mutex::new(Some(Instant::now())) });
+    pub(crate) fn start(bus: &Bus, reply: Subject, ack_wait: Duration, lost: CancellationToken) -> Self {
+        let fresh = Mutex::new(Some(Instant::now()));
+        let (client, reconnects) = (bus.client.clone(), bus.reconnects.clone());
+        let shared = Arc::new(Shared { client, reconnects, reply, ack_wait, fresh });
         let heartbeat = tokio::spawn(heartbeat(Arc::clone(&shared), lost));
         Self { shared, _heartbeat: AbortOnDropHandle::new(heartbeat) }
     }
@@ -82,10 +88,13 @@ impl Shared {
         fresh.is_some()
     }
 
-    async fn say(&self, kind: AckKind) -> Result<(), async_nats::RequestError> {
+    async fn say(&self, kind: AckKind) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let patience = (self.ack_wait / 3).min(Duration::from_secs(10));
         let request = Request::new().payload(kind.into()).timeout(Some(patience));
-        self.client.send_request(self.reply.clone(), request).await.map(drop)
+        tokio::select! {
+            answer = self.client.send_request(self.reply.clone(), request) => Ok(answer.map(drop)?),
+            () = self.reconnects.next() => Err("the connection was lost before the answer came".into()),
+        }
     }
 }
 

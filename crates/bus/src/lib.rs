@@ -35,6 +35,7 @@ mod percent;
 mod provision;
 mod publish;
 mod pull;
+mod reconnect;
 mod redact;
 mod run;
 mod span;

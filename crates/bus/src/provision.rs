@@ -79,8 +79,9 @@ pub async fn provision(bus: &Bus, profile: StorageProfile) -> Result<ProvisionRe
         provision_stream(bus, spec, profile, &mut report).await?;
     }
     for spec in CONSUMERS {
-        for lane in lanes(spec) {
-            provision_consumer(bus, spec, *lane, profile, &mut report).await?;
+        let spec = spec.timed(bus.timings);
+        for lane in lanes(&spec) {
+            provision_consumer(bus, &spec, *lane, profile, &mut report).await?;
         }
     }
     Ok(report)

@@ -10,7 +10,9 @@ use async_nats::{Client, Message, StatusCode, Subscriber};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::Bus;
 use crate::delay::Backoff;
+use crate::reconnect::Reconnects;
 
 /// How long the broker keeps a request.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -23,6 +25,7 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct Puller {
     client: Client,
+    reconnects: Reconnects,
     /// `$JS.API.CONSUMER.MSG.NEXT.<stream>.<durable>`.
     request: String,
     open: Option<(Subscriber, String)>,
@@ -38,9 +41,10 @@ enum Answer {
 }
 
 impl Puller {
-    pub(crate) fn new(client: Client, stream: &str, durable: &str) -> Self {
+    pub(crate) fn new(bus: &Bus, stream: &str, durable: &str) -> Self {
         Self {
-            client,
+            client: bus.client.clone(),
+            reconnects: bus.reconnects.clone(),
             request: format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"),
             open: None,
             backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
@@ -53,8 +57,13 @@ impl Puller {
             if shutdown.is_cancelled() {
                 return None;
             }
+            let reconnected = self.reconnects.next();
             let answer = tokio::select! {
+                // A message that is there already comes first.
+                biased;
                 answer = self.ask() => answer,
+                // A request is forgotten with the connection it came on.
+                () = reconnected => Answer::Broken("the connection was lost".to_owned()),
                 () = shutdown.cancelled() => return None,
             };
             match answer {

@@ -29,7 +29,8 @@ impl Worker {
     /// A worker for one consumer of the contract, in all its lanes. Slots and times come from the table.
     #[must_use]
     pub fn new(bus: Bus, consumer: Consumer, inbox: Arc<dyn Inbox>) -> Self {
-        Self { bus, spec: *consumer.spec(), inbox, handlers: Vec::new() }
+        let spec = consumer.spec().timed(bus.timings);
+        Self { bus, spec, inbox, handlers: Vec::new() }
     }
 
     /// Takes other slots, times and attempts than the table's: for tests, and for a service that configures its
@@ -116,7 +117,7 @@ async fn all_ended(slots: &mut JoinSet<()>) {
 async fn slot(reader: Arc<Reader>, lane: Lane, shutdown: CancellationToken) {
     let stream = reader.bus.subjects.stream(reader.spec.stream);
     let durable = Subjects::durable(&reader.spec, lane);
-    let mut puller = Puller::new(reader.bus.client.clone(), &stream, &durable);
+    let mut puller = Puller::new(&reader.bus, &stream, &durable);
     while let Some(message) = puller.next(&shutdown).await {
         // On a task of its own, so that a bug in the runtime costs one delivery and not the slot.
         let delivery = AbortOnDropHandle::new(tokio::spawn(deliver(Arc::clone(&reader), message, lane)));

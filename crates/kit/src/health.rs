@@ -91,7 +91,10 @@ impl Health {
                 .unwrap_or_else(|_| Err(CheckFailure("no answer in time".to_owned())));
             ready &= outcome.is_ok();
             let answer = outcome.map_or_else(|failure| failure.0, |()| "ok".to_owned());
-            answers.insert(name, answer.into());
+            // Services of one process have checks of the same name; the one that fails is shown.
+            if answer != "ok" || !answers.contains_key(&name) {
+                answers.insert(name, answer.into());
+            }
         }
         let report = serde_json::json!({ "ready": ready, "draining": draining, "checks": answers });
         (ready, report.to_string())
@@ -175,6 +178,10 @@ mod tests {
         health.add("good", || async { Ok(()) });
         let (ready, report) = health.report().await;
         assert!(ready && report.contains(r#""good":"ok""#), "{report}");
+        health.add("good", || async { Err(CheckFailure("half".to_owned())) });
+        health.add("good", || async { Ok(()) });
+        let (ready, report) = health.report().await;
+        assert!(!ready && report.contains(r#""good":"half""#), "{report}");
         health.add("bad", || async { Err(CheckFailure("away".to_owned())) });
         let (ready, report) = health.report().await;
         assert!(!ready && report.contains(r#""bad":"away""#), "{report}");

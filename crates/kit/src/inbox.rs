@@ -70,7 +70,10 @@ pub fn store_failure(error: StoreError) -> Failure {
             tracing::warn!(reason, "database is busy or away");
             Failure::HandBack { after: std::time::Duration::from_secs(1) }
         }
-        StoreError::ReferenceGone(_) => Failure::Cancelled,
+        StoreError::ReferenceGone(_) => {
+            tracing::warn!(reason, "run or repository are gone");
+            Failure::Cancelled
+        }
         _ => Failure::retry(reason),
     }
 }

@@ -52,6 +52,7 @@ pub async fn connect(service: caffeine_contract::Service, settings: &Settings) -
     }
 
     let bus = Bus::connect(&settings.bus_config(service.as_str())?).await?.with_grace(settings.shutdown_grace());
+    let bus = bus.with_timings(settings.nats_timings.into());
     verify_service(&bus, service).await?;
     Ok(Clients { bus, store })
 }

@@ -97,7 +97,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "llm_calls",
-        "SELECT (to_jsonb(l) - 'document_id' - 'workspace_id' - 'repository_id' - 'run_id' - 'sent_at' - 'ended_at')::text AS line \
+        "SELECT (to_jsonb(l) - 'request_hash' - 'document_id' - 'workspace_id' - 'repository_id' - 'run_id' - 'sent_at' - 'ended_at')::text AS line \
          FROM llm_calls l WHERE run_id = $1 ORDER BY line",
     ),
 ];

@@ -70,7 +70,7 @@ impl Embedded {
         default("CAFFEINE_LOG", options.log.to_owned());
         default("CAFFEINE_GATEWAY_LISTEN", listen.to_string());
         default("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string());
-        default("CAFFEINE_CLONER_DATA_DIR", data.join("mirrors").display().to_string());
+        default("CAFFEINE_CLONER_DATA_DIR", data.join("cloner").display().to_string());
         if !args.allow_hosts.is_empty() {
             default("CAFFEINE_CLONER_ALLOW_HOSTS", toml_list(&args.allow_hosts));
         }
@@ -81,7 +81,8 @@ impl Embedded {
         let store = Store::connect(settings.require_database_url()?, 1, "caffeine migrate").await?;
         store.migrate().await.context("migrate the database")?;
         store.close().await;
-        let bus = Bus::connect(&settings.bus_config("caffeine-provision")?).await?;
+        let bus =
+            Bus::connect(&settings.bus_config("caffeine-provision")?).await?.with_timings(settings.nats_timings.into());
         caffeine_bus::provision(&bus, StorageProfile::Embedded).await.context("provision the streams")?;
         bus.drain().await;
 

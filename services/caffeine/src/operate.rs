@@ -53,7 +53,8 @@ pub(crate) async fn migrate() -> anyhow::Result<ExitCode> {
 /// Creates and updates streams and consumers.
 pub(crate) async fn provision(profile: Profile) -> anyhow::Result<ExitCode> {
     let settings = Configuration::from_process(None)?.settings()?;
-    let bus = Bus::connect(&settings.bus_config("caffeine-provision")?).await?;
+    let bus =
+        Bus::connect(&settings.bus_config("caffeine-provision")?).await?.with_timings(settings.nats_timings.into());
     let profile = match profile {
         Profile::Embedded => StorageProfile::Embedded,
         Profile::Server => StorageProfile::Server,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use caffeine_bus::Failure;
+use caffeine_contract::v1;
 
 /// Every message is a sentence for the person who asked: what is wrong, and what to do. None holds a credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,19 @@ impl CloneError {
     /// A repeat may help.
     pub(crate) fn unreachable(reason: impl Into<String>) -> Self {
         Self::Unreachable { reason: reason.into() }
+    }
+
+    /// What a reader of the wire sees of it.
+    #[must_use]
+    pub fn to_wire(&self) -> v1::Failure {
+        let code = match self {
+            Self::Refused { code, .. } => code,
+            Self::Unreachable { .. } => "unreachable",
+            Self::Stopped => "stopped",
+            Self::Busy => "busy",
+            Self::Damaged { .. } => "damaged",
+        };
+        v1::Failure { code: code.to_owned(), reason: self.to_string() }
     }
 
     /// What it means for a message that failed `attempts` times before.

@@ -30,8 +30,7 @@ pub(crate) fn check_versions(scope: &Scope) -> Result<(), Failure> {
 }
 
 fn transition(scope: &Scope, clock: &Clock, transition: Transition) -> Outgoing {
-    let message =
-        v1::RunTransition { scope: None, occurred_at_ms: clock(), transition: Some(transition) };
+    let message = v1::RunTransition { scope: None, occurred_at_ms: clock(), transition: Some(transition) };
     Outgoing::new(scope, message)
 }
 
@@ -54,12 +53,7 @@ pub(crate) fn failed(scope: &Scope, clock: &Clock, document: DocumentId, code: &
 }
 
 /// The document ended, if this was its last page.
-pub(crate) fn completed(
-    scope: &Scope,
-    clock: &Clock,
-    document: DocumentId,
-    outcome: &PageOutcome,
-) -> Option<Outgoing> {
+pub(crate) fn completed(scope: &Scope, clock: &Clock, document: DocumentId, outcome: &PageOutcome) -> Option<Outgoing> {
     let state = outcome.ended?;
     let failure = (state == DocumentState::Failed).then(|| v1::Failure {
         code: "no_page_written".to_owned(),
@@ -76,7 +70,6 @@ pub(crate) fn completed(
 
 /// A page is to be written.
 pub(crate) fn page_requested(scope: &Scope, document: DocumentId, slug: &str) -> Outgoing {
-    let message =
-        v1::PageRequested { scope: None, document_id: id_bytes(document.as_uuid()), slug: slug.to_owned() };
+    let message = v1::PageRequested { scope: None, document_id: id_bytes(document.as_uuid()), slug: slug.to_owned() };
     Outgoing::new(scope, message)
 }

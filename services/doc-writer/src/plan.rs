@@ -41,15 +41,8 @@ pub enum PageKind {
 }
 
 impl PageKind {
-    const ALL: [Self; 7] = [
-        Self::Overview,
-        Self::Module,
-        Self::Api,
-        Self::Symbols,
-        Self::Dependencies,
-        Self::Report,
-        Self::Template,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Overview, Self::Module, Self::Api, Self::Symbols, Self::Dependencies, Self::Report, Self::Template];
 
     /// The word in rows.
     #[must_use]
@@ -296,7 +289,11 @@ mod tests {
         let slugs: BTreeSet<&str> = pages.iter().map(|page| page.slug.as_str()).collect();
         assert_eq!(slugs.len(), pages.len(), "unique");
         for page in &pages {
-            assert!(page.slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{}", page.slug);
+            assert!(
+                page.slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                page.slug
+            );
             assert!(page.parent.as_deref().is_none_or(|parent| slugs.contains(parent)), "{page:?}");
         }
         let modules: Vec<&str> =
@@ -317,7 +314,12 @@ mod tests {
         for symbols in [1_501, 30_000, 2_000_000] {
             let mut facts = sample::facts();
             facts.counts = ["_", "a", "m", "z"]
-                .map(|letter| SymbolCountRow { module: "src".to_owned(), letter: letter.to_owned(), symbols, exported: symbols })
+                .map(|letter| SymbolCountRow {
+                    module: "src".to_owned(),
+                    letter: letter.to_owned(),
+                    symbols,
+                    exported: symbols,
+                })
                 .to_vec();
             check(&facts);
             let pages = structural_pages(&facts);

@@ -6,7 +6,7 @@ use caffeine_kit::store_failure;
 use caffeine_model::{DocumentId, DocumentState, WorkId};
 use caffeine_sendgate::SendGate;
 use caffeine_store::Store;
-use caffeine_store::doc_writer::{Half, NewDocument, Readiness, RunReadiness, Work};
+use caffeine_store::doc_writer::{Half, NewDocument, Outcome, Readiness, RunReadiness, Work};
 
 use crate::facts::load_facts;
 use crate::outputs::{self, Clock};
@@ -60,11 +60,11 @@ impl Planner {
     ) -> Result<Vec<Outgoing>, Failure> {
         outputs::check_versions(scope)?;
         let half = half(message.phase()).ok_or_else(|| Failure::reject("bad_request", "The phase is unknown."))?;
-        let failure = message.failure.map(|failure| {
-            if failure.reason.is_empty() { failure.code } else { failure.reason }
-        });
+        let failure =
+            message.failure.map(|failure| if failure.reason.is_empty() { failure.code } else { failure.reason });
         let work = work_of(scope, work);
-        let readiness = self.store.half_ready(work, half, failure.as_deref()).await.map_err(store_failure)?;
+        let readiness =
+            self.store.half_ready(work, half, failure.as_deref(), Outcome::Done).await.map_err(store_failure)?;
         self.go_on(scope, work, readiness).await
     }
 
@@ -106,8 +106,12 @@ impl Planner {
         rejection: &Rejection,
     ) -> Result<Vec<Outgoing>, Failure> {
         let work = work_of(scope, work);
-        let readiness =
-            self.store.half_ready(work, Half::Analysed, Some(&rejection.reason)).await.map_err(store_failure)?;
+        let detail = format!("{}: {}", rejection.code, rejection.reason);
+        let readiness = self
+            .store
+            .half_ready(work, Half::Analysed, Some(&rejection.reason), Outcome::Rejected(&detail))
+            .await
+            .map_err(store_failure)?;
         self.go_on(scope, work, readiness).await
     }
 
@@ -209,8 +213,7 @@ fn new_document(scope: &Scope, message: &v1::DocumentRequested) -> Result<NewDoc
         }),
         Some(v1::document_requested::Writer::Structural(_)) | None => None,
     };
-    let template =
-        template.map(|template| serde_json::to_value(template)).transpose().map_err(|error| error.to_string())?;
+    let template = template.map(serde_json::to_value).transpose().map_err(|error| error.to_string())?;
     Ok(NewDocument {
         document: DocumentId::from_uuid(document),
         repository: scope.repository,

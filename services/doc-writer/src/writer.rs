@@ -10,8 +10,8 @@ use caffeine_kit::store_failure;
 use caffeine_llm::{LlmError, LlmRequest};
 use caffeine_model::{DocumentId, DocumentState, WorkId};
 use caffeine_sendgate::{GateError, GatedRequest, Purpose, SendGate};
-use caffeine_store::doc_writer::{PageOutcome, PageRow, PassageRow, SearchQuery};
 use caffeine_store::Store;
+use caffeine_store::doc_writer::{PageOutcome, PageRow, PassageRow, SearchQuery};
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::MaterialCache;
@@ -163,10 +163,13 @@ impl PageWriter {
         let material = self.cache.get(&self.store, scope, document).await.map_err(store_failure)?;
         let Some(material) = material else { return Err(Failure::Cancelled) };
         let Some(kind) = PageKind::from_word(&page.kind) else {
-            return Err(Failure::reject("unknown_page_kind", format!("No writer for pages of the kind `{}`.", page.kind)));
+            return Err(Failure::reject(
+                "unknown_page_kind",
+                format!("No writer for pages of the kind `{}`.", page.kind),
+            ));
         };
         let written = match kind {
-            PageKind::Template => self.from_template(scope, work, &material, page, cancelled).await?,
+            PageKind::Template => self.ask_model(scope, work, &material, page, cancelled).await?,
             _ => self.structural(scope, &material, page, kind).await.map_err(store_failure)?,
         };
         self.metrics.written(kind.as_str(), begun.elapsed());
@@ -191,7 +194,13 @@ impl PageWriter {
                     facts.source_files().into_iter().take(MAX_START_HERE).map(|file| file.path.clone()).collect();
                 let symbols = store.file_symbols(workspace, run, analyser, &top, SYMBOLS_PER_FILE).await?;
                 let notice = material.document.notice.as_deref();
-                structural::overview(&OverviewInput { facts, links: &links, notice, readme: readme.as_ref(), symbols: &symbols })
+                structural::overview(&OverviewInput {
+                    facts,
+                    links: &links,
+                    notice,
+                    readme: readme.as_ref(),
+                    symbols: &symbols,
+                })
             }
             PageKind::Module => {
                 let modules: Vec<_> = plan::module_slugs(&page.subject).filter_map(|slug| facts.module(slug)).collect();
@@ -231,7 +240,7 @@ impl PageWriter {
     }
 
     /// Asks the model, with less text or more room for the answer if the first question does not fit.
-    async fn from_template(
+    async fn ask_model(
         &self,
         scope: &Scope,
         work: WorkId,
@@ -312,7 +321,10 @@ fn ask_failure(error: AskError) -> Failure {
         AskError::Cancelled => return Failure::HandBack { after: std::time::Duration::from_secs(1) },
         AskError::Gate(GateError::Model(error)) => error,
         AskError::Gate(GateError::Forbidden | GateError::NoClient) => {
-            return Failure::reject("no_model", "No model is configured any more: set an API key and write the document again.");
+            return Failure::reject(
+                "no_model",
+                "No model is configured any more: set an API key and write the document again.",
+            );
         }
         AskError::Gate(other) => return Failure::reject("not_sent", format!("The request was not sent: {other}.")),
     };
@@ -325,7 +337,9 @@ fn ask_failure(error: AskError) -> Failure {
         }
         LlmError::StopRun { code, .. } => Failure::reject(
             "model_stopped",
-            format!("The model's provider refuses all calls ({code}): check the account, its limits and the model's name."),
+            format!(
+                "The model's provider refuses all calls ({code}): check the account, its limits and the model's name."
+            ),
         ),
         LlmError::Reject { code, .. } => {
             Failure::reject("model_rejected", format!("The model's provider rejected the request ({code})."))
@@ -334,6 +348,8 @@ fn ask_failure(error: AskError) -> Failure {
             let why = category.map(|category| format!(" ({category})")).unwrap_or_default();
             Failure::reject("model_declined", format!("The model declined to write this page{why}."))
         }
-        LlmError::Repack | LlmError::Truncated => Failure::reject("does_not_fit", "The question does not fit the model."),
+        LlmError::Repack | LlmError::Truncated => {
+            Failure::reject("does_not_fit", "The question does not fit the model.")
+        }
     }
 }

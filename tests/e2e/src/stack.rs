@@ -16,6 +16,9 @@ use crate::process::ServiceProcess;
 /// The services, in the order of the pipeline.
 pub const SERVICES: [&str; 5] = ["gateway", "cloner", "chunker", "embedder", "doc-writer"];
 
+/// How much of each log a failed test shows.
+const LOG_LINES: usize = 40;
+
 /// What a test wants differently.
 #[derive(Debug, Default)]
 pub struct StackOptions {
@@ -81,7 +84,7 @@ impl Stack {
                         ("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string()),
                     ]),
                     "cloner" => variables.extend([
-                        ("CAFFEINE_CLONER_DATA_DIR", folder.path().join("mirrors").display().to_string()),
+                        ("CAFFEINE_CLONER_DATA_DIR", folder.path().join("cloner").display().to_string()),
                         ("CAFFEINE_CLONER_ALLOW_HOSTS", hosts(&options.allow_hosts)),
                     ]),
                     _ => {}
@@ -127,6 +130,24 @@ impl Stack {
     /// If the database cannot be read.
     pub async fn dump(&self, run: Uuid) -> String {
         caffeine_testkit::canonical_dump(self.database.pool(), run).await.expect("the rows can be read")
+    }
+}
+
+impl Drop for Stack {
+    /// A failed test shows how the services ended.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for name in SERVICES {
+            let log =
+                std::fs::read_to_string(self.folder.path().join(format!("caffeine-{name}.log"))).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("--- {name}: the last lines of {}", lines.len());
+            for line in lines.iter().skip(lines.len().saturating_sub(LOG_LINES)) {
+                eprintln!("{line}");
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::consumer;
+use async_nats::jetstream::{self, consumer};
 use async_trait::async_trait;
 use caffeine_bus::{
     Bus, BusConfig, Failure, Handler, Inbox, InboxError, Job, Outgoing, Prior, Rejection, StorageProfile, Worker,
@@ -53,16 +53,7 @@ impl Fixture {
     pub(crate) async fn unprovisioned() -> Self {
         let broker = TestBus::connect().await;
         let bus = connect(broker.url(), broker.prefix(), "test").await;
-        let scope = Scope {
-            workspace: WorkspaceId::generate(),
-            repository: RepositoryId::generate(),
-            run: RunId::generate(),
-            generation: Generation(0),
-            lane: Lane::Interactive,
-            analyser: "a1".to_owned(),
-            embedding_model: "m1".to_owned(),
-        };
-        Self { broker, bus, scope, inbox: Arc::default() }
+        Self { broker, bus, scope: scope(), inbox: Arc::default() }
     }
 
     pub(crate) async fn another_bus(&self, name: &str) -> Bus {
@@ -94,8 +85,7 @@ impl Fixture {
     }
 
     pub(crate) async fn count(&self, stream: Stream) -> u64 {
-        let mut stream = self.broker.jetstream().get_stream(self.stream(stream)).await.unwrap();
-        stream.info().await.unwrap().state.messages
+        stored_messages(&self.broker.jetstream(), &self.stream(stream)).await
     }
 
     pub(crate) async fn wait_for(&self, stream: Stream, messages: u64) {
@@ -103,26 +93,14 @@ impl Fixture {
     }
 
     pub(crate) async fn contents(&self, stream: Stream) -> Vec<Stored> {
-        let stream = self.broker.jetstream().get_stream(self.stream(stream)).await.unwrap();
-        let state = stream.get_info().await.unwrap().state;
-        let mut stored = Vec::new();
-        for sequence in state.first_sequence..=state.last_sequence {
-            if let Ok(message) = stream.get_raw_message(sequence).await {
-                stored.push(Stored { headers: message.headers, payload: message.payload });
-            }
-        }
-        stored
+        contents(&self.broker.jetstream(), &self.stream(stream)).await
     }
 
     /// Gives the provisioned consumer another ack wait than the table's.
     pub(crate) async fn set_ack_wait(&self, consumer: Consumer, ack_wait: Duration) {
         let spec = consumer.spec();
-        let (stream, durable) = (self.stream(spec.stream), Subjects::durable(spec, Lane::Interactive));
-        let context = self.broker.jetstream();
-        let found: consumer::Consumer<consumer::Config> =
-            context.get_consumer_from_stream(durable, stream.clone()).await.unwrap();
-        let config = consumer::Config { ack_wait, ..found.cached_info().config.clone() };
-        context.update_consumer_on_stream(config, stream).await.unwrap();
+        let durable = Subjects::durable(spec, Lane::Interactive);
+        set_ack_wait(&self.broker.jetstream(), &self.stream(spec.stream), &durable, ack_wait).await;
     }
 
     pub(crate) fn start(&self, spec: ConsumerSpec, handler: &Arc<Script>) -> Running {
@@ -130,12 +108,7 @@ impl Fixture {
     }
 
     pub(crate) fn start_on(&self, bus: Bus, spec: ConsumerSpec, handler: &Arc<Script>) -> Running {
-        let shutdown = CancellationToken::new();
-        let worker = Worker::new(bus, Consumer::Chunker, Arc::clone(&self.inbox) as Arc<dyn Inbox>)
-            .with_spec(spec)
-            .handle::<v1::FilesBatch, _>(Arc::clone(handler));
-        let stop = shutdown.clone();
-        Running { shutdown, task: tokio::spawn(async move { worker.run(stop).await.unwrap() }) }
+        start(bus, spec, handler, Arc::clone(&self.inbox) as Arc<dyn Inbox>)
     }
 
     /// Takes messages out of a stream, as a reader downstream would.
@@ -159,6 +132,49 @@ impl Fixture {
 pub(crate) async fn connect(url: &str, prefix: &str, name: &str) -> Bus {
     let config = BusConfig { url: url.to_owned(), prefix: prefix.to_owned(), name: name.to_owned() };
     Bus::connect(&config).await.unwrap()
+}
+
+pub(crate) fn scope() -> Scope {
+    Scope {
+        workspace: WorkspaceId::generate(),
+        repository: RepositoryId::generate(),
+        run: RunId::generate(),
+        generation: Generation(0),
+        lane: Lane::Interactive,
+        analyser: "a1".to_owned(),
+        embedding_model: "m1".to_owned(),
+    }
+}
+
+/// Starts a worker on the chunker's consumer.
+pub(crate) fn start(bus: Bus, spec: ConsumerSpec, handler: &Arc<Script>, inbox: Arc<dyn Inbox>) -> Running {
+    let shutdown = CancellationToken::new();
+    let worker =
+        Worker::new(bus, Consumer::Chunker, inbox).with_spec(spec).handle::<v1::FilesBatch, _>(Arc::clone(handler));
+    let stop = shutdown.clone();
+    Running { shutdown, task: tokio::spawn(async move { worker.run(stop).await.unwrap() }) }
+}
+
+pub(crate) async fn stored_messages(context: &jetstream::Context, stream: &str) -> u64 {
+    context.get_stream(stream).await.unwrap().cached_info().state.messages
+}
+
+pub(crate) async fn contents(context: &jetstream::Context, stream: &str) -> Vec<Stored> {
+    let stream = context.get_stream(stream).await.unwrap();
+    let state = &stream.cached_info().state;
+    let mut stored = Vec::new();
+    for sequence in state.first_sequence..=state.last_sequence {
+        if let Ok(message) = stream.get_raw_message(sequence).await {
+            stored.push(Stored { headers: message.headers, payload: message.payload });
+        }
+    }
+    stored
+}
+
+pub(crate) async fn set_ack_wait(context: &jetstream::Context, stream: &str, durable: &str, ack_wait: Duration) {
+    let found: consumer::Consumer<consumer::Config> = context.get_consumer_from_stream(durable, stream).await.unwrap();
+    let config = consumer::Config { ack_wait, ..found.cached_info().config.clone() };
+    context.update_consumer_on_stream(config, stream).await.unwrap();
 }
 
 pub(crate) fn batch(scope: &Scope, number: u32) -> Outgoing {

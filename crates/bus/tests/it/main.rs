@@ -9,6 +9,7 @@ mod fault;
 mod fixture;
 mod handling;
 mod lease;
+mod outage;
 mod pressure;
 mod provisioning;
 mod shutdown;

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 #[test]
-fn page_matches_the_table() {
+fn page_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/PIPELINE.md");
     let expected = caffeine_contract::pipeline_markdown();
     if std::env::var_os("UPDATE_GENERATED").is_some() {

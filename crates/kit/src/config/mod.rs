@@ -28,6 +28,7 @@ const FILE_SUFFIX: &str = "_FILE";
 const COMMON: &[&str] = &[
     "nats_url",
     "nats_prefix",
+    "nats_timings",
     "database_url",
     "database_connections",
     "health_listen",

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use caffeine_bus::{BusConfig, redact_url};
+use caffeine_contract::Timings;
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -19,6 +20,26 @@ pub enum LogFormat {
     Json,
 }
 
+/// How patient consumers are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NatsTimings {
+    /// The contract's times.
+    #[default]
+    Production,
+    /// Seconds instead of minutes.
+    Test,
+}
+
+impl From<NatsTimings> for Timings {
+    fn from(timings: NatsTimings) -> Self {
+        match timings {
+            NatsTimings::Production => Self::Production,
+            NatsTimings::Test => Self::Test,
+        }
+    }
+}
+
 /// The settings that all services share.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -27,6 +48,8 @@ pub struct Settings {
     pub nats_url: Option<String>,
     /// Isolates installations that share a broker: letters, digits and `_`.
     pub nats_prefix: String,
+    /// How patient consumers are; `test` counts in seconds and belongs in no installation.
+    pub nats_timings: NatsTimings,
     /// `postgres://user:password@host:port/database`. No default.
     pub database_url: Option<String>,
     /// Most connections to the database, per process.
@@ -46,6 +69,7 @@ impl Default for Settings {
         Self {
             nats_url: None,
             nats_prefix: String::new(),
+            nats_timings: NatsTimings::default(),
             database_url: None,
             database_connections: 8,
             health_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

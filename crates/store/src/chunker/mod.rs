@@ -3,8 +3,10 @@
 mod batch;
 mod link;
 mod rows;
+mod snapshot;
 
-pub use link::{LinkRows, Linked, SnapshotFile};
+pub use link::{LinkRows, Linked};
 pub use rows::{
     EdgeRow, ExternalDependencyRow, FileVersionRow, ImportRow, ModuleFileRow, ModuleRow, RefRow, SymbolRow,
 };
+pub use snapshot::SnapshotFile;

@@ -130,11 +130,17 @@ impl Store {
     }
 
     /// Stores that a half of a run is there, or has failed, and asks which documents can begin. After a failure all
-    /// documents that had not begun have failed.
+    /// documents that had not begun have failed. `outcome` is what the inbox is told unless documents begin now.
     ///
     /// # Errors
     /// [`StoreError::ReferenceGone`] if the run is gone.
-    pub async fn half_ready(&self, work: Work, half: Half, failure: Option<&str>) -> Result<Readiness, StoreError> {
+    pub async fn half_ready(
+        &self,
+        work: Work,
+        half: Half,
+        failure: Option<&str>,
+        outcome: Outcome<'_>,
+    ) -> Result<Readiness, StoreError> {
         let mut transaction = self.pool.begin().await?;
         lock_run(&mut transaction, work).await?;
         sqlx::query!(
@@ -171,7 +177,7 @@ impl Store {
             .await?,
         };
         if state != RunReadiness::Ready || documents.is_empty() {
-            settle(&mut transaction, work, Outcome::Done).await?;
+            settle(&mut transaction, work, outcome).await?;
         }
         transaction.commit().await?;
         Ok(Readiness { state, documents: documents.into_iter().map(DocumentId::from_uuid).collect() })

@@ -84,7 +84,7 @@ pub struct ModuleEdgeRow {
     pub src: String,
     /// The used module.
     pub dst: String,
-    /// Resolved relations.
+    /// Mentions that could be resolved.
     pub weight: u32,
 }
 
@@ -228,7 +228,7 @@ impl Store {
     /// If the database cannot be asked.
     pub async fn module_edge_rows(&self, workspace: WorkspaceId, run: RunId) -> Result<Vec<ModuleEdgeRow>, StoreError> {
         let rows = sqlx::query!(
-            "SELECT a.module AS src, b.module AS dst, count(*) AS weight FROM edges e \
+            "SELECT a.module AS src, b.module AS dst, sum(e.count) AS weight FROM edges e \
              JOIN module_files a ON a.run_id = e.run_id AND a.path = e.src_path \
              JOIN module_files b ON b.run_id = e.run_id AND b.path = e.dst_path \
              WHERE e.run_id = $1 AND e.workspace_id = $2 AND a.module <> b.module \

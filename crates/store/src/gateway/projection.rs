@@ -243,11 +243,21 @@ fn count(value: u32) -> i32 {
 }
 
 /// Asks the rows whether everything is there. A later statement than the lock, so it sees what the last holder wrote.
+///
+/// Facts of different stages overtake each other (the last batches can be indexed before the cloner has said that it
+/// sent them), so the end waits for every fact of a good run: after it, readers miss nothing.
 async fn ended(connection: &mut PgConnection, run: RunId, state: RunState) -> Result<RunState, StoreError> {
     let row = sqlx::query!(
         r#"SELECT
-               (SELECT count(*) FROM run_events WHERE run_id = $1 AND transition IN ('analysed', 'indexed')) = 2
+               (SELECT count(*) FROM run_events WHERE run_id = $1
+                    AND transition IN ('clone_started', 'planned', 'cloned', 'analysed', 'indexed')) = 5
                AND NOT EXISTS (SELECT FROM run_documents WHERE run_id = $1 AND state IN ('requested', 'writing'))
+               -- A document that failed may never have been planned.
+               AND NOT EXISTS (
+                   SELECT FROM run_documents d
+                   WHERE d.run_id = $1 AND d.state IN ('completed', 'completed_with_errors')
+                     AND NOT EXISTS (SELECT FROM run_events e WHERE e.run_id = $1
+                                     AND e.transition = 'document_planned/' || d.document_id::text))
                    AS "complete!",
                EXISTS (SELECT FROM run_events
                        WHERE run_id = $1 AND transition IN ('analysed', 'indexed')

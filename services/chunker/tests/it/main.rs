@@ -6,3 +6,4 @@ mod fan_in;
 mod fixture;
 mod hostile;
 mod link;
+mod service;

@@ -119,6 +119,7 @@ impl CloneHandler {
         };
         let mut blobs = open(&mirror).await.map_err(failed)?;
         let mut fetched_again = false;
+        job.progress(STAGE, 0, plan.totals.batches, "batches");
         for batch in files.chunk_by(|a, b| a.batch == b.batch) {
             if job.cancelled().is_cancelled() {
                 return Err(failed(CloneError::Stopped));

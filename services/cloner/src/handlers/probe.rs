@@ -17,11 +17,12 @@ pub(crate) struct ProbeHandler {
 #[async_trait]
 impl Handler<v1::CloneProbe> for ProbeHandler {
     async fn handle(&self, job: &Job, message: v1::CloneProbe) -> Result<Vec<Outgoing>, Failure> {
-        let default_ref = self.fetcher.probe(&message.url).await.map_err(|error| {
-            // One try: the person who asks wants to know about this moment.
-            Failure::reject("probe_failed", error.to_string())
-        })?;
-        self.answer(job, message.probe_id, None, default_ref.unwrap_or_default());
+        // One try, and no dead letter: the person who asks wants to know about this moment.
+        let (failure, default_ref) = match self.fetcher.probe(&message.url).await {
+            Ok(default_ref) => (None, default_ref.unwrap_or_default()),
+            Err(error) => (Some(error.to_wire()), String::new()),
+        };
+        self.answer(job, message.probe_id, failure, default_ref);
         Ok(Vec::new())
     }
 

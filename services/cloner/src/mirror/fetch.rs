@@ -75,7 +75,7 @@ impl Want {
             Self::Name(name) => {
                 vec![format!("+refs/heads/{name}:refs/caffeine/branch"), format!("+refs/tags/{name}:refs/caffeine/tag")]
             }
-            Self::Commit(oid) => vec![format!("{oid}:refs/caffeine/commit")],
+            Self::Commit(oid) => vec![format!("+{oid}:refs/caffeine/commit")],
         };
         specs.into_iter().map(Into::into).collect()
     }
@@ -247,7 +247,7 @@ impl Fetch<'_> {
             );
         }
         if let Want::Commit(oid) = self.want
-            && (lower.contains("not our ref") || lower.contains("unadvertised") || lower.contains("upload-pack"))
+            && (lower.contains("not our ref") || lower.contains("unadvertised"))
         {
             return self.commit_gone(*oid);
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,8 @@ pub struct Guard {
     max_bytes: u64,
     max_time: Duration,
     bytes: AtomicU64,
-    stopped: AtomicU64,
+    /// The number of a [`Stop`], 0 while there is none.
+    stopped: AtomicU8,
     /// What gix looks at between two pieces of work.
     pub(super) interrupt: AtomicBool,
 }
@@ -37,7 +38,7 @@ impl Guard {
             max_bytes,
             max_time,
             bytes: AtomicU64::new(0),
-            stopped: AtomicU64::new(0),
+            stopped: AtomicU8::new(0),
             interrupt: AtomicBool::new(false),
         }
     }
@@ -94,7 +95,7 @@ impl Guard {
 
     fn stop(&self, stop: Stop) {
         // The first reason stays.
-        let _ = self.stopped.compare_exchange(0, stop as u64, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = self.stopped.compare_exchange(0, stop as u8, Ordering::SeqCst, Ordering::SeqCst);
         self.interrupt.store(true, Ordering::SeqCst);
     }
 

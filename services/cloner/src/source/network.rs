@@ -13,8 +13,10 @@ use crate::CloneError;
 
 /// A host that does not take the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// A host that stops talking.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// A host that does not answer the first question.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// A host that stops talking, while it collects a pack or while it sends one.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Which hosts may be reached: public ones, and those the operator allows.
 #[derive(Debug, Clone, Default)]
@@ -58,8 +60,7 @@ impl Reach {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .timeout(READ_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
             .dns_resolver(self.resolver(url))
             .user_agent(concat!("caffeinecode/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -72,7 +73,7 @@ impl Reach {
         url: &Url,
         builder: reqwest::blocking::ClientBuilder,
     ) -> reqwest::blocking::ClientBuilder {
-        builder.no_proxy().connect_timeout(CONNECT_TIMEOUT).timeout(READ_TIMEOUT).dns_resolver(self.resolver(url))
+        builder.no_proxy().connect_timeout(CONNECT_TIMEOUT).timeout(SILENCE_TIMEOUT).dns_resolver(self.resolver(url))
     }
 
     fn resolver(&self, url: &Url) -> Arc<CheckedResolver> {

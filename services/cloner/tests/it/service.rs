@@ -291,8 +291,10 @@ async fn probes_are_answered() {
         });
         let answered = answered.await.unwrap();
         assert_eq!((answered.probe_id, answered.default_ref.as_str()), (probe_id, expected));
-        assert_eq!(answered.failure.is_some(), expected.is_empty());
+        let code = answered.failure.map(|failure| failure.code);
+        assert_eq!(code.as_deref(), expected.is_empty().then_some("address_refused"));
     }
+    assert!(bench.stored(Stream::Dead).await.is_empty());
     bench.stop().await;
 }
 

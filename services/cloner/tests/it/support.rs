@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use caffeine_cloner::mirror::Listed;
+use caffeine_cloner::mirror::{Listed, SkipReason};
 use caffeine_cloner::{CloneError, Config, Fetcher, Obtained};
 use caffeine_model::{Oid, RepositoryId, RunId, WorkId, WorkspaceId};
 use caffeine_store::Store;
@@ -14,15 +14,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// A cloner's disk and settings.
-pub struct Desk {
-    pub folder: TempDir,
-    pub workspace: WorkspaceId,
-    pub config: Config,
+pub(crate) struct Desk {
+    pub(crate) folder: TempDir,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) config: Config,
 }
 
 impl Desk {
     /// A cloner that may reach these hosts.
-    pub fn new<H: Into<String>>(allow_hosts: impl IntoIterator<Item = H>) -> Self {
+    pub(crate) fn new<H: Into<String>>(allow_hosts: impl IntoIterator<Item = H>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config {
             data_dir: folder.path().to_owned(),
@@ -32,16 +32,16 @@ impl Desk {
         Self { folder, workspace: WorkspaceId::generate(), config }
     }
 
-    pub fn fetcher(&self) -> Fetcher {
+    pub(crate) fn fetcher(&self) -> Fetcher {
         Fetcher::new(self.config.clone()).unwrap()
     }
 
-    pub async fn obtain(&self, url: &str, reference: &str) -> Result<Obtained, CloneError> {
+    pub(crate) async fn obtain(&self, url: &str, reference: &str) -> Result<Obtained, CloneError> {
         self.fetcher().obtain(self.workspace, url, reference, &CancellationToken::new()).await
     }
 
     /// The sentence that a refusal says, after checking its word.
-    pub async fn refused(&self, url: &str, reference: &str, expected: &str) -> String {
+    pub(crate) async fn refused(&self, url: &str, reference: &str, expected: &str) -> String {
         match self.obtain(url, reference).await {
             Err(CloneError::Refused { code, reason }) => {
                 assert_eq!(code, expected, "{reason}");
@@ -53,24 +53,24 @@ impl Desk {
     }
 
     /// The folder of the only mirror.
-    pub fn mirror(&self) -> PathBuf {
+    pub(crate) fn mirror(&self) -> PathBuf {
         let mirrors = std::fs::read_dir(self.folder.path().join("mirrors")).unwrap();
         mirrors.flatten().map(|entry| entry.path()).find(|path| path.is_dir()).unwrap()
     }
 
     /// Removes everything that was fetched, as a lost disk does.
-    pub fn lose_disk(&self) {
+    pub(crate) fn lose_disk(&self) {
         std::fs::remove_dir_all(self.folder.path().join("mirrors")).unwrap();
     }
 }
 
 /// The path, size and skip reason of each entry.
-pub fn summary(files: &[Listed]) -> Vec<(&str, u64, Option<&'static str>)> {
-    files.iter().map(|file| (file.path.as_str(), file.size, file.skip.map(|skip| skip.as_str()))).collect()
+pub(crate) fn summary(files: &[Listed]) -> Vec<(&str, u64, Option<&'static str>)> {
+    files.iter().map(|file| (file.path.as_str(), file.size, file.skip.map(SkipReason::as_str))).collect()
 }
 
 /// The contents of all files that travel, by path.
-pub fn contents(obtained: &Obtained) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn contents(obtained: &Obtained) -> Vec<(String, Vec<u8>)> {
     let blobs = obtained.mirror.blobs(1 << 20).unwrap();
     let reader = blobs.reader();
     let travelling = obtained.listing.files.iter().filter(|file| file.skip.is_none());
@@ -78,13 +78,13 @@ pub fn contents(obtained: &Obtained) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A web server that gives every request the same answer. Ends with the test's runtime.
-pub async fn web_server(answer: impl Into<String>) -> String {
+pub(crate) async fn web_server(answer: impl Into<String>) -> String {
     let answer = answer.into();
     web_server_at(|_| answer).await
 }
 
 /// The same, with an answer that depends on the server's own host and port.
-pub async fn web_server_at(answer: impl FnOnce(&str) -> String) -> String {
+pub(crate) async fn web_server_at(answer: impl FnOnce(&str) -> String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
     let answer = answer(&host);
@@ -103,25 +103,25 @@ pub async fn web_server_at(answer: impl FnOnce(&str) -> String) -> String {
 }
 
 /// An answer with this status line, headers and body.
-pub fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
 /// A redirect of git's first question to another repository.
-pub fn redirect(to: &str) -> String {
+pub(crate) fn redirect(to: &str) -> String {
     answer("302 Found", &format!("Location: {to}/info/refs?service=git-upload-pack\r\n"), "")
 }
 
 /// A database with one repository.
-pub struct Records {
-    pub database: TestDatabase,
-    pub store: Store,
-    pub workspace: WorkspaceId,
-    pub repository: RepositoryId,
+pub(crate) struct Records {
+    pub(crate) database: TestDatabase,
+    pub(crate) store: Store,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) repository: RepositoryId,
 }
 
 impl Records {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let database = TestDatabase::create().await;
         let store = Store::connect(database.url(), 4, "test").await.unwrap();
         let (workspace, repository) = (WorkspaceId::generate(), RepositoryId::generate());
@@ -137,7 +137,7 @@ impl Records {
     }
 
     /// A run that begins, and ends the ones before it.
-    pub async fn run(&self) -> RunId {
+    pub(crate) async fn run(&self) -> RunId {
         let run = RunId::generate();
         sqlx::query("UPDATE runs SET state = 'completed'").execute(self.database.pool()).await.unwrap();
         let insert = "INSERT INTO runs (run_id, workspace_id, repository_id, ref, state, analyser, embedding_model)
@@ -153,7 +153,7 @@ impl Records {
     }
 
     /// What other services do with the files that travelled in a run.
-    pub async fn analyse_and_embed(&self, run: RunId) {
+    pub(crate) async fn analyse_and_embed(&self, run: RunId) {
         let analyse = "INSERT INTO file_versions (file_version_id, analyser, workspace_id, repository_id, path, oid,
                  language, category, encoding, lines, source_lines, parse_quality)
              SELECT file_version_id, 'a1', workspace_id, repository_id, path, oid, 'text', 'source', 'utf-8', 1, 1, 'full'
@@ -168,7 +168,7 @@ impl Records {
     }
 
     /// Every row of the cloner for a run, as text.
-    pub async fn dump(&self, run: RunId) -> Vec<String> {
+    pub(crate) async fn dump(&self, run: RunId) -> Vec<String> {
         let statement = "SELECT to_jsonb(s)::text FROM snapshots s WHERE run_id = $1
              UNION ALL SELECT to_jsonb(f)::text FROM snapshot_files f WHERE run_id = $1
              UNION ALL SELECT to_jsonb(r)::text FROM clone_runs r WHERE run_id = $1
@@ -177,7 +177,7 @@ impl Records {
         sqlx::query_scalar(statement).bind(run.as_uuid()).fetch_all(self.database.pool()).await.unwrap()
     }
 
-    pub fn snapshot(&self, run: RunId, commit: Oid) -> NewSnapshot {
+    pub(crate) fn snapshot(&self, run: RunId, commit: Oid) -> NewSnapshot {
         NewSnapshot {
             workspace: self.workspace,
             repository: self.repository,
@@ -192,7 +192,7 @@ impl Records {
         }
     }
 
-    pub fn work(run: RunId) -> WorkId {
+    pub(crate) fn work(run: RunId) -> WorkId {
         WorkId::derive(run, "clone.requested", "")
     }
 }

@@ -21,7 +21,9 @@ pub fn check(markdown: &str) -> Vec<Finding> {
         .filter_map(|event| match event {
             Event::Html(html) | Event::InlineHtml(html) => Some(Finding::Html(html.into_string())),
             Event::Start(Tag::Image { dest_url, .. }) => Some(Finding::Image(dest_url.into_string())),
-            Event::Start(Tag::Link { dest_url, .. }) if !is_ours(&dest_url) => Some(Finding::Link(dest_url.into_string())),
+            Event::Start(Tag::Link { dest_url, .. }) if !is_ours(&dest_url) => {
+                Some(Finding::Link(dest_url.into_string()))
+            }
             _ => None,
         })
         .collect()

@@ -49,7 +49,8 @@ pub(super) fn flowchart(sheet: &mut Sheet<'_>, facts: &Facts, edges: &[&ModuleEd
 
 /// A label in quotes: letters, digits and what paths are made of; Mermaid reads markup in labels.
 fn label(name: &str) -> String {
-    let plain = |c: char| if c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ' ' | '@' | '+') { c } else { '_' };
+    let plain =
+        |c: char| if c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ' ' | '@' | '+') { c } else { '_' };
     let short: String = line(name).chars().take(60).map(plain).collect();
     if short.is_empty() { "_".to_owned() } else { short }
 }

@@ -8,6 +8,8 @@ mod dependencies;
 mod diagram;
 mod module;
 mod overview;
+#[cfg(test)]
+mod page_tests;
 mod purpose;
 mod report;
 mod symbols;
@@ -92,10 +94,7 @@ mod tests {
 
     #[test]
     fn numbers_for_people() {
-        assert_eq!(
-            [0, 999, 1_000, 1_234_567].map(thousands),
-            ["0", "999", "1,000", "1,234,567"].map(str::to_owned)
-        );
+        assert_eq!([0, 999, 1_000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"].map(str::to_owned));
         assert_eq!(counted(1, "file"), "1 file");
         assert_eq!(counted(2_000, "file"), "2,000 files");
     }

@@ -88,7 +88,10 @@ pub fn small_modules(title: &str, modules: &[&ModuleRow], facts: &Facts, links: 
 
 fn is_root_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    matches!(name, "lib.rs" | "mod.rs" | "main.rs" | "__init__.py" | "index.ts" | "index.js" | "doc.go" | "package-info.java")
+    matches!(
+        name,
+        "lib.rs" | "mod.rs" | "main.rs" | "__init__.py" | "index.ts" | "index.js" | "doc.go" | "package-info.java"
+    )
 }
 
 fn file_item(sheet: &mut Sheet<'_>, file: &FileRow) -> String {
@@ -112,7 +115,9 @@ fn write_files(sheet: &mut Sheet<'_>, files: &[&FileRow], docs: &[SymbolRow]) {
             let doc = docs.iter().find(|doc| doc.path == file.path && purpose::is_file_doc(doc));
             let what = match (doc, &file.clone_skip, &file.skip) {
                 (Some(doc), ..) => text(&doc.doc),
-                (None, Some(skip), _) | (None, None, Some(skip)) => format!("skipped: {}", text(&skip.replace('_', " "))),
+                (None, Some(skip), _) | (None, None, Some(skip)) => {
+                    format!("skipped: {}", text(&skip.replace('_', " ")))
+                }
                 _ => String::new(),
             };
             vec![

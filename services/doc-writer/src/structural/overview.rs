@@ -86,7 +86,9 @@ fn describe(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<
         let citation = sheet.cite(path, first, last);
         sheet.paragraph(&format!("> {}\n>\n> From the readme: {citation}", text(&words)));
     } else {
-        unknown.push("What the project is for, in its authors' words: the top directory has no readme with prose.".to_owned());
+        unknown.push(
+            "What the project is for, in its authors' words: the top directory has no readme with prose.".to_owned(),
+        );
     }
     if described.is_empty() {
         unknown.push("Name, version and licence: no package manifest declares them.".to_owned());
@@ -103,7 +105,6 @@ fn at_a_glance(sheet: &mut Sheet<'_>, facts: &Facts) {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     sheet.heading(2, "At a glance");
     let mut rows = vec![
-        row("Repository", code(&run.url)),
         row("Commit", code(&run.commit.to_string())),
         row("Committed", run.committed_at.format("%Y-%m-%d %H:%M UTC").to_string()),
     ];
@@ -111,7 +112,10 @@ fn at_a_glance(sheet: &mut Sheet<'_>, facts: &Facts) {
         rows.push(row("Branch or tag", code(&run.reference)));
     }
     rows.extend([
-        row("Files", format!("{}, {} analysed", thousands(totals.files), thousands(u32::try_from(analysed).unwrap_or(u32::MAX)))),
+        row(
+            "Files",
+            format!("{}, {} analysed", thousands(totals.files), thousands(u32::try_from(analysed).unwrap_or(u32::MAX))),
+        ),
         row("Lines", format!("{}, {} of them source", thousands(totals.lines), thousands(totals.source_lines))),
         row("Modules", thousands(u32::try_from(facts.modules.len()).unwrap_or(u32::MAX))),
         row("Symbols", format!("{}, {} of them public", thousands(totals.symbols), thousands(totals.exported))),
@@ -165,7 +169,9 @@ fn start_here(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Ve
             let names: Vec<String> = of_file()
                 .filter(|symbol| !purpose::is_file_doc(symbol))
                 .take(MAX_NAMES)
-                .map(|symbol| format!("{} {}", code(&symbol.name), sheet.cite(&symbol.path, symbol.start_line, symbol.end_line)))
+                .map(|symbol| {
+                    format!("{} {}", code(&symbol.name), sheet.cite(&symbol.path, symbol.start_line, symbol.end_line))
+                })
                 .collect();
             if !names.is_empty() {
                 item.push_str(&format!("\n  - defines {}", names.join(", ")));
@@ -229,7 +235,8 @@ fn relations(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec
     let mut edges: Vec<&ModuleEdgeRow> = facts.edges.iter().collect();
     if edges.is_empty() {
         if facts.modules.len() > 1 {
-            unknown.push("How modules depend on each other: no import or call between them could be resolved.".to_owned());
+            unknown
+                .push("How modules depend on each other: no import or call between them could be resolved.".to_owned());
         }
         return;
     }
@@ -253,9 +260,12 @@ fn relations(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec
 }
 
 fn other_pages(sheet: &mut Sheet<'_>, links: &Links<'_>) {
-    let items: Vec<String> =
-        links.pages.iter().filter(|page| page.kind != "module" && page.slug != "index" && page.parent.as_deref() == Some("index"))
-            .map(Links::page).collect();
+    let items: Vec<String> = links
+        .pages
+        .iter()
+        .filter(|page| page.kind != "module" && page.slug != "index" && page.parent.as_deref() == Some("index"))
+        .map(Links::page)
+        .collect();
     if !items.is_empty() {
         sheet.heading(2, "More pages");
         sheet.list(&items);
@@ -266,9 +276,10 @@ fn limits(sheet: &mut Sheet<'_>, facts: &Facts, mut unknown: Vec<String>) {
     if facts.run.truncated {
         unknown.push("The rest of the repository: its listing stopped at a limit.".to_owned());
     }
-    let failed = facts.run.failed_analysis.len();
+    let failed = u32::try_from(facts.run.failed_analysis.len()).unwrap_or(u32::MAX);
     if failed > 0 {
-        unknown.push(format!("The content of {failed} batches of files, which could not be analysed."));
+        let batches = if failed == 1 { "1 batch".to_owned() } else { format!("{} batches", thousands(failed)) };
+        unknown.push(format!("The content of {batches} of files: see the [analysis report](analysis-report.md)."));
     }
     if !unknown.is_empty() {
         sheet.heading(2, "What could not be determined");

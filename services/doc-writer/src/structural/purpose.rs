@@ -102,7 +102,8 @@ pub(super) fn write_purpose(
         let name = code(&symbol.qualified);
         return sheet.paragraph(&format!("> {}\n>\n> From the documentation of {name}: {citation}", text(&symbol.doc)));
     }
-    sheet.paragraph("The sources do not say what this directory is for: it has no readme and no documentation comment.");
+    sheet
+        .paragraph("The sources do not say what this directory is for: it has no readme and no documentation comment.");
 }
 
 /// Whether the symbol stands for its file's documentation.

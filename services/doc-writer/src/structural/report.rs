@@ -93,7 +93,7 @@ fn skipped(sheet: &mut Sheet<'_>, facts: &Facts) {
 /// What a reason means, for a person. Reasons of later versions have only their word.
 fn sentence(reason: &str) -> &'static str {
     match reason {
-        "too_large" | "oversized" => "Larger than the limit for a file that is analysed.",
+        "too_large" => "Larger than the limit for a file that is analysed.",
         "symlink" => "A symbolic link; its target is not followed.",
         "submodule" => "Another repository, linked in; it is not cloned.",
         "bad_path" => "Its path breaks a rule (climbs, is no UTF-8, has control characters).",
@@ -102,7 +102,8 @@ fn sentence(reason: &str) -> &'static str {
         "lfs_pointer" => "Its content is kept in Git LFS, outside the repository.",
         "invalid_encoding" => "The encoding of its text could not be determined.",
         "minified" => "Its lines are too long to be written by hand.",
-        "missing" => "Its content could not be read from the repository.",
+        "unreadable" => "It could not be read from the repository.",
+        "limit" => "The listing of the repository stopped at a limit here.",
         "not_analysed" => "Its batch could not be analysed, or the listing ended before it.",
         _ => "",
     }
@@ -121,7 +122,9 @@ fn parsed(sheet: &mut Sheet<'_>, facts: &Facts) {
     sheet.heading(2, "How well the grammars understood the files");
     let rows: Vec<Vec<String>> = qualities
         .into_iter()
-        .map(|(quality, files)| vec![text(&quality.replace('_', " ")), thousands(files), quality_sentence(quality).to_owned()])
+        .map(|(quality, files)| {
+            vec![text(&quality.replace('_', " ")), thousands(files), quality_sentence(quality).to_owned()]
+        })
         .collect();
     sheet.table(&["Quality", "Files:", "What it means"], &rows);
     let is_imperfect = |file: &&FileRow| matches!(file.parse_quality.as_deref(), Some("errors" | "timed_out"));

@@ -24,7 +24,6 @@ pub fn page_from_answer(title: &str, answer: &str, facts: &Facts, sources: &[Sou
         cited: BTreeSet::new(),
         unknown: 0,
         dropped: 0,
-        images: 0,
         pending: String::new(),
     };
     let answer = cut(answer, MAX_ANSWER_BYTES);
@@ -45,6 +44,9 @@ fn cut(text: &str, most: usize) -> &str {
     }
     &text[..end]
 }
+
+/// A source's number, and lines of it.
+type Cited = (u32, Option<(u32, u32)>);
 
 /// What is being collected.
 enum Container {
@@ -84,7 +86,6 @@ struct Writer<'facts> {
     cited: BTreeSet<u32>,
     unknown: usize,
     dropped: usize,
-    images: usize,
     /// Words not yet looked at: the parser cuts `[[S1]]` into pieces.
     pending: String,
 }
@@ -144,7 +145,7 @@ impl Writer<'_> {
                 Container::Words
             }
             Tag::Image { .. } => {
-                self.images += 1;
+                self.dropped += 1;
                 Container::Words
             }
             Tag::HtmlBlock => Container::Nothing,
@@ -172,7 +173,11 @@ impl Writer<'_> {
                 if text.is_empty() { String::new() } else { format!("{before}{}\n\n", block_start(text)) }
             }
             Container::Emphasis(mark) => {
-                if text.trim().is_empty() { text } else { format!("{mark}{}{mark}", text.trim()) }
+                if text.trim().is_empty() {
+                    text
+                } else {
+                    format!("{mark}{}{mark}", text.trim())
+                }
             }
             Container::Quote => prefixed(text.trim_end(), "> ", "> ") + "\n\n",
             Container::Code(language) => fence(&language, &text) + "\n",
@@ -189,7 +194,7 @@ impl Writer<'_> {
                 let indent = " ".repeat(marker.len());
                 prefixed(block_start(text.trim()).trim_end(), &marker, &indent) + "\n"
             }
-            Container::Cell => format!("| {} ", text.replace(['\n', '\\'], " ").trim()),
+            Container::Cell => format!("| {} ", text.replace('\n', " ").trim()),
             Container::Row => {
                 let line = text + "|\n";
                 match self.frames.last_mut() {
@@ -235,7 +240,7 @@ impl Writer<'_> {
         self.push(&format!("{before}{}{after}", crate::markdown::words(words)));
     }
 
-    fn links(&mut self, citations: &[(u32, Option<(u32, u32)>)]) -> String {
+    fn links(&mut self, citations: &[Cited]) -> String {
         let mut links = Vec::new();
         for (id, lines) in citations {
             let Some(source) = self.sources.get(id) else {
@@ -276,18 +281,19 @@ impl Writer<'_> {
         }
         self.sheet.list(&items);
         let commit = self.sheet_commit();
-        let mut notes = vec![format!(
-            "Written by the model {} from {} passages of the commit {commit}; every citation was checked.",
+        self.sheet.paragraph(&format!(
+            "Written by the model {} from {} of the commit {commit}; every citation was checked.",
             code(model),
-            self.sources.len()
-        )];
+            counted(self.sources.len(), "passage", "passages")
+        ));
         if self.unknown > 0 {
-            notes.push(format!("{} citations named sources that the model was not given; they were left out.", self.unknown));
+            let unknown = counted(self.unknown, "citation of a source", "citations of sources");
+            self.sheet.paragraph(&format!("Left out: {unknown} that the model was not given."));
         }
-        if self.dropped + self.images > 0 {
-            notes.push(format!("{} links, images or pieces of HTML were left out.", self.dropped + self.images));
+        if self.dropped > 0 {
+            let dropped = counted(self.dropped, "link, image or piece of HTML", "links, images or pieces of HTML");
+            self.sheet.paragraph(&format!("Left out: {dropped}."));
         }
-        self.sheet.list(&notes);
         self.sheet.finish()
     }
 
@@ -297,7 +303,7 @@ impl Writer<'_> {
 }
 
 /// `S12`, `S12:44`, `S12:44-51`, or several with commas.
-fn parse_citations(inside: &str) -> Option<Vec<(u32, Option<(u32, u32)>)>> {
+fn parse_citations(inside: &str) -> Option<Vec<Cited>> {
     inside
         .split(',')
         .map(|one| {
@@ -310,6 +316,10 @@ fn parse_citations(inside: &str) -> Option<Vec<(u32, Option<(u32, u32)>)>> {
             Some((id.parse().ok()?, lines.flatten()))
         })
         .collect()
+}
+
+fn counted(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 /// The first characters of a block must not turn it into another one; escaping of words has seen only pieces.
@@ -348,4 +358,66 @@ fn rule(alignments: &[Alignment]) -> String {
         });
     }
     line + "|\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::page_from_answer;
+    use crate::facts::sample;
+    use crate::markdown::{Written, check};
+    use crate::template::pack::Source;
+
+    fn sources() -> Vec<Source> {
+        let source = |id, path: &str, start_line, end_line| Source {
+            id,
+            path: path.to_owned(),
+            oid: sample::oid(2),
+            start_line,
+            end_line,
+            text: String::new(),
+        };
+        vec![source(1, "src/lib.rs", 3, 20), source(2, sample::HOSTILE_PATH, 1, 3)]
+    }
+
+    fn page(answer: &str) -> Written {
+        page_from_answer("The <title>", answer, &sample::facts(), &sources(), "model-1")
+    }
+
+    #[test]
+    fn a_whole_answer() {
+        let answer = "# Queue\n\nA *queue* of **jobs**. [[S1]] It is `safe`, see [[S1:4-9]] and [[S2, S9]].\n\n\
+            1. one [[S1:99-200]]\n2. two\n   - nested `a|b`\n   - [link](https://evil.example) and ![p](https://e/x.png)\n\n\
+            | a | b |\n| --- | ---: |\n| x [[S2]] | `y` |\n\n```rust\nfn f() { \"[[S1]]\" }\n```\n\n> quoted <b>html</b>\n\n\
+            <script>alert(1)</script>\n\nEnd [[nothing]] [[S1:x]].\n";
+        let written = page(answer);
+        assert_eq!(check(&written.markdown), []);
+        insta::assert_snapshot!("answer", written.markdown);
+        assert_eq!(written.citations.len(), 3, "{:?}", written.citations);
+    }
+
+    #[test]
+    fn a_title_is_added_and_missing_citations_are_said() {
+        let written = page("Only words.");
+        assert!(written.markdown.starts_with("# The \\<title>\n\nOnly words.\n"), "{}", written.markdown);
+        assert!(written.markdown.contains("cites none of the passages"));
+    }
+
+    #[test]
+    fn long_words_are_kept() {
+        let answer = "語".repeat(5_000);
+        assert!(page(&answer).markdown.contains(&answer));
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_becomes_a_sound_page(
+            answer in "([-#*_`<>\\[\\]()!&|~$:/.@=+0-9a-zS \\n\\\\\"']|\\[\\[S[12]\\]\\]|<b>|!\\[x\\]\\(y\\)|- |> |1\\. |```|\\PC){0,60}"
+        ) {
+            let written = page(&answer);
+            let findings = check(&written.markdown);
+            prop_assert!(findings.is_empty(), "{:?}\n{}", findings, written.markdown);
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! One question to the model, never paid for twice: look up the ledger, write it, send, store the answer, then use it.
 
-use caffeine_llm::{FailedCall, LlmError, Usage, collect_with};
+use caffeine_llm::{Block, FailedCall, LlmError, Usage, collect_with};
 use caffeine_model::{DocumentId, RepositoryId};
-use caffeine_sendgate::{GateError, GatedRequest, Prepared, SendGate};
+use caffeine_sendgate::{GateError, GatedRequest, Prepared, SendGate, normalise, redact};
 use caffeine_store::doc_writer::{CallEnd, NewCall, Work};
 use caffeine_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,7 @@ impl Asker<'_> {
     /// # Errors
     /// See [`AskError`].
     pub async fn ask(&self, gated: GatedRequest) -> Result<String, AskError> {
+        let sources = ledger_sources(&gated);
         let prepared = self.gate.prepare(gated)?;
         let key = self.key(prepared.record().request_hash);
         if let Some(call) = self.store.model_call(self.work, key).await?
@@ -59,7 +60,7 @@ impl Asker<'_> {
             tracing::info!(slug = self.slug, "stored answer used");
             return Ok(response);
         }
-        self.store.model_call_leaves(self.work, &self.ledger_row(key, &prepared)).await?;
+        self.store.model_call_leaves(self.work, &self.ledger_row(key, &prepared, sources)).await?;
         let answer = tokio::select! {
             answer = self.send(prepared) => answer,
             () = self.cancelled.cancelled() => return Err(AskError::Cancelled),
@@ -105,7 +106,7 @@ impl Asker<'_> {
         *hasher.finalize().as_bytes()
     }
 
-    fn ledger_row(&self, key: [u8; 32], prepared: &Prepared) -> NewCall {
+    fn ledger_row(&self, key: [u8; 32], prepared: &Prepared, sources: serde_json::Value) -> NewCall {
         let record = prepared.record();
         NewCall {
             key,
@@ -114,14 +115,32 @@ impl Asker<'_> {
             slug: self.slug.to_owned(),
             purpose: record.purpose.as_str().to_owned(),
             model: record.model.clone(),
-            sources: serde_json::json!({
-                "sources": record.sources,
-                "redactions": record.redactions,
-                "dropped_characters": record.dropped_characters,
-                "bytes": record.bytes,
-            }),
+            sources,
         }
     }
+}
+
+/// The lines that leave, and how many places of each were taken out.
+fn ledger_sources(gated: &GatedRequest) -> serde_json::Value {
+    let blocks = gated.request.messages.iter().flat_map(|turn| &turn.blocks);
+    let texts = blocks.filter_map(|block| match block {
+        Block::Document { text, .. } => Some(text),
+        Block::Text(_) => None,
+    });
+    gated
+        .sources
+        .iter()
+        .zip(texts)
+        .map(|(source, text)| {
+            serde_json::json!({
+                "path": source.path,
+                "oid": source.oid,
+                "start_line": source.start_line,
+                "end_line": source.end_line,
+                "redactions": redact(&normalise(text).text).findings.len(),
+            })
+        })
+        .collect()
 }
 
 fn call_end(response: String, stop_reason: &str, usage: Usage, error: Option<String>) -> CallEnd {

@@ -80,7 +80,9 @@ pub fn pack(passages: &[PassageRow], budget: u32) -> Vec<Source> {
             text,
         });
     }
-    sources.sort_by(|left, right| (&left.path, left.start_line, left.end_line).cmp(&(&right.path, right.start_line, right.end_line)));
+    sources.sort_by(|left, right| {
+        (&left.path, left.start_line, left.end_line).cmp(&(&right.path, right.start_line, right.end_line))
+    });
     for (id, source) in (1..).zip(&mut sources) {
         source.id = id;
     }
@@ -124,7 +126,13 @@ mod tests {
 
     #[test]
     fn the_budget_is_kept_and_the_order_is_by_path() {
-        let passages = [passage("z.rs", 5, 10), passage("a.rs", 1, 10), passage("z.rs", 5, 10), passage(".env", 1, 1), passage("b.rs", 1, 5_000)];
+        let passages = [
+            passage("z.rs", 5, 10),
+            passage("a.rs", 1, 10),
+            passage("z.rs", 5, 10),
+            passage(".env", 1, 1),
+            passage("b.rs", 1, 5_000),
+        ];
         let sources = pack(&passages, 2_000);
         let shown: Vec<(u32, &str)> = sources.iter().map(|source| (source.id, source.path.as_str())).collect();
         assert_eq!(shown, [(1, "a.rs"), (2, "z.rs")]);

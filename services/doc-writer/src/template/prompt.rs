@@ -28,8 +28,7 @@ impl Prompt {
     /// Fills the template.
     #[must_use]
     pub fn new(template: &Template, language: &str, repository: &str) -> Self {
-        let values =
-            Values { language, style: &template.style, output_language: &template.output_language };
+        let values = Values { language, style: &template.style, output_language: &template.output_language };
         let mut system = vec![RULES.to_owned()];
         let own = render_system(&template.system, &values);
         if !own.trim().is_empty() {
@@ -69,7 +68,9 @@ impl Prompt {
                 Part::Code => {
                     filled = true;
                     blocks.extend(
-                        sources.iter().map(|source| Block::Document { title: source.title(), text: source.text.clone() }),
+                        sources
+                            .iter()
+                            .map(|source| Block::Document { title: source.title(), text: source.text.clone() }),
                     );
                     if sources.is_empty() {
                         blocks.push(Block::Text("(no passage of the repository was found)".to_owned()));

@@ -55,11 +55,8 @@ pub fn render_system(system: &str, values: &Values<'_>) -> String {
 }
 
 fn known<'text>(text: &'text str, values: &Values<'text>) -> Option<(&'text str, &'text str)> {
-    let names = [
-        ("{language}", values.language),
-        ("{style}", values.style),
-        ("{output_language}", values.output_language),
-    ];
+    let names =
+        [("{language}", values.language), ("{style}", values.style), ("{output_language}", values.output_language)];
     names.into_iter().find_map(|(name, value)| Some((value, text.strip_prefix(name)?)))
 }
 

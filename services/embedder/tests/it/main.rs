@@ -5,3 +5,4 @@ mod batch;
 mod fan_in;
 mod fixture;
 mod hostile;
+mod service;

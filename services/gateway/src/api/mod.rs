@@ -113,7 +113,7 @@ pub(crate) fn endpoint(app: App) -> BoxEndpoint<'static, Response> {
     let service = service(operations(&app));
     let document = service.spec_endpoint();
     let routes = Route::new()
-        .at("/api/v1/openapi.json", document)
+        .at("/api/v1/openapi.json", poem::get(document))
         .at("/api/v1/documents/:document/pages/sources/*path", poem::get(sources::Sources { app: app.clone() }))
         .nest("/", service);
     Shell::new(app.store, routes.into_endpoint().map_to_response().boxed(), Operations::meta()).boxed()

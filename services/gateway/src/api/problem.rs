@@ -59,61 +59,61 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The errors that operations answer with.
+/// The errors that operations answer with. Boxed, because every handler hands one up.
 #[derive(ApiResponse)]
 pub(crate) enum ApiError {
     /// The request is malformed: a parameter or the body cannot be read.
     #[oai(status = 400, content_type = "application/problem+json")]
-    BadRequest(Json<Problem>),
+    BadRequest(Json<Box<Problem>>),
     /// There is no valid token.
     #[oai(status = 401, content_type = "application/problem+json")]
     #[expect(dead_code, reason = "documents what the shell answers")]
-    Unauthorised(Json<Problem>),
+    Unauthorised(Json<Box<Problem>>),
     /// The role does not allow this.
     #[oai(status = 403, content_type = "application/problem+json")]
-    Forbidden(Json<Problem>),
+    Forbidden(Json<Box<Problem>>),
     /// There is no such thing, or it belongs to somebody else.
     #[oai(status = 404, content_type = "application/problem+json")]
-    NotFound(Json<Problem>),
+    NotFound(Json<Box<Problem>>),
     /// It contradicts what is there already.
     #[oai(status = 409, content_type = "application/problem+json")]
-    Conflict(Json<Problem>),
+    Conflict(Json<Box<Problem>>),
     /// The body is larger than 1 MiB.
     #[oai(status = 413, content_type = "application/problem+json")]
     #[expect(dead_code, reason = "documents what the shell answers")]
-    TooLarge(Json<Problem>),
+    TooLarge(Json<Box<Problem>>),
     /// The body is not JSON.
     #[oai(status = 415, content_type = "application/problem+json")]
     #[expect(dead_code, reason = "documents what the shell answers")]
-    MediaType(Json<Problem>),
+    MediaType(Json<Box<Problem>>),
     /// The body can be read, but a value is refused.
     #[oai(status = 422, content_type = "application/problem+json")]
-    Unprocessable(Json<Problem>),
+    Unprocessable(Json<Box<Problem>>),
     /// A fault of the server.
     #[oai(status = 500, content_type = "application/problem+json")]
-    Internal(Json<Problem>),
+    Internal(Json<Box<Problem>>),
     /// The database is away: try again later.
     #[oai(status = 503, content_type = "application/problem+json")]
-    Unavailable(Json<Problem>),
+    Unavailable(Json<Box<Problem>>),
 }
 
 impl ApiError {
     pub(crate) fn bad_request(code: &str, detail: impl Into<String>) -> Self {
-        Self::BadRequest(Json(Problem::new(StatusCode::BAD_REQUEST, code, Some(detail.into()))))
+        Self::BadRequest(Json(Box::new(Problem::new(StatusCode::BAD_REQUEST, code, Some(detail.into())))))
     }
 
     pub(crate) fn forbidden(detail: &str) -> Self {
-        Self::Forbidden(Json(Problem::new(StatusCode::FORBIDDEN, "forbidden", Some(detail.to_owned()))))
+        Self::Forbidden(Json(Box::new(Problem::new(StatusCode::FORBIDDEN, "forbidden", Some(detail.to_owned())))))
     }
 
     /// `what` as in "There is no such …".
     pub(crate) fn not_found(what: &str) -> Self {
         let detail = format!("There is no such {what}.");
-        Self::NotFound(Json(Problem::new(StatusCode::NOT_FOUND, "not_found", Some(detail))))
+        Self::NotFound(Json(Box::new(Problem::new(StatusCode::NOT_FOUND, "not_found", Some(detail)))))
     }
 
     pub(crate) fn conflict(code: &str, detail: impl Into<String>) -> Self {
-        Self::Conflict(Json(Problem::new(StatusCode::CONFLICT, code, Some(detail.into()))))
+        Self::Conflict(Json(Box::new(Problem::new(StatusCode::CONFLICT, code, Some(detail.into())))))
     }
 
     /// A value that is refused; `pointer` says where it stands in the body.
@@ -121,11 +121,11 @@ impl ApiError {
         let detail = detail.into();
         let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, Some(detail.clone()));
         problem.errors = Some(vec![FieldProblem { pointer: pointer.to_owned(), detail }]);
-        Self::Unprocessable(Json(problem))
+        Self::Unprocessable(Json(Box::new(problem)))
     }
 
     pub(crate) fn internal() -> Self {
-        Self::Internal(Json(internal()))
+        Self::Internal(Json(Box::new(internal())))
     }
 }
 
@@ -146,7 +146,7 @@ impl From<StoreError> for ApiError {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         if error.is_transient() {
             tracing::warn!(error = %error, cause, "database is busy or away");
-            return Self::Unavailable(Json(unavailable()));
+            return Self::Unavailable(Json(Box::new(unavailable())));
         }
         tracing::error!(error = %error, cause, "statement failed");
         Self::internal()

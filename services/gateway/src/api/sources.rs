@@ -31,11 +31,8 @@ impl Sources {
     async fn answer(&self, request: &Request) -> Result<Response, ApiError> {
         let missing = || ApiError::not_found("file");
         let who = request.extensions().get::<Principal>().ok_or_else(ApiError::internal)?;
-        let document: Uuid = request
-            .path_params()
-            .map_err(|_| missing())
-            .and_then(|(document, _): (String, String)| document.parse().map_err(|_| missing()))?;
-        let (_, path): (String, String) = request.path_params().map_err(|_| missing())?;
+        let (document, path): (String, String) = request.path_params().map_err(|_| missing())?;
+        let document: Uuid = document.parse().map_err(|_| missing())?;
         let path = RepoPath::parse(path.as_bytes()).map_err(|_| missing())?;
         let id = DocumentId::from_uuid(document);
         let source = self.app.store.document_source(who.workspace, id, &path).await?.ok_or_else(missing)?;

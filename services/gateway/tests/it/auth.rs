@@ -89,7 +89,8 @@ async fn readers_read_and_do_not_write() {
         let (status, problem) = fixture.post(path, &body).await;
         assert_eq!((status, problem["code"].as_str()), (403, Some("forbidden")), "{path}");
     }
-    let (status, _) = fixture.post("/api/v1/prompts", &serde_json::json!({"name": "n", "system": "", "body": "{code}"})).await;
+    let (status, _) =
+        fixture.post("/api/v1/prompts", &serde_json::json!({"name": "n", "system": "", "body": "{code}"})).await;
     assert_eq!(status, 403);
     fixture.stop().await;
 }

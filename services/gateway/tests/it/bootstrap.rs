@@ -6,10 +6,12 @@ use caffeine_testkit::TestDatabase;
 use secrecy::{ExposeSecret, SecretString};
 
 async fn tokens(database: &TestDatabase) -> (i64, i64, i64) {
-    sqlx::query_as("SELECT (SELECT count(*) FROM tokens), (SELECT count(*) FROM users), (SELECT count(*) FROM workspaces)")
-        .fetch_one(database.pool())
-        .await
-        .unwrap()
+    sqlx::query_as(
+        "SELECT (SELECT count(*) FROM tokens), (SELECT count(*) FROM users), (SELECT count(*) FROM workspaces)",
+    )
+    .fetch_one(database.pool())
+    .await
+    .unwrap()
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The gateway against a real PostgreSQL and a real NATS, through HTTP.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 mod auth;
 mod bootstrap;
 mod documents;

@@ -131,7 +131,11 @@ async fn bad_requests_are_refused_with_what_to_do() {
         (json!({ "url": url, "ref": "--upload-pack=x" }), "ref_malformed", "/ref"),
         (json!({ "url": url, "name": "x".repeat(201) }), "too_long", "/name"),
         (json!({ "url": url, "name": "a\u{0}b" }), "control_character", "/name"),
-        (json!({ "url": url, "documents": [{ "writer": "template" }] }), "template_missing", "/documents/0/template_id"),
+        (
+            json!({ "url": url, "documents": [{ "writer": "template" }] }),
+            "template_missing",
+            "/documents/0/template_id",
+        ),
         (
             json!({ "url": url, "documents": [
                 { "writer": "structural" },

@@ -4,10 +4,11 @@ use caffeine_testkit::git::GitFixture;
 
 /// Three modules in two languages, a manifest, a README and enough bulk for a second batch.
 pub(crate) fn repository() -> GitFixture {
+    // Long comments: bytes without many symbols.
     let bulk = |seed: usize| -> String {
-        (0..4_000)
-            .map(|line| format!("pub const VALUE_{seed}_{line}: &str = \"the value of line {line}, {seed}\";\n"))
-            .collect()
+        let comment =
+            "// A line of a comment that is there to fill a batch, and says nothing else at all.\n".repeat(20);
+        (0..250).map(|item| format!("{comment}pub const VALUE_{seed}_{item}: u32 = {item};\n")).collect()
     };
     GitFixture::with_files([
         ("Cargo.toml", "[package]\nname = \"fixture\"\nversion = \"1.2.3\"\ndescription = \"A fixture.\"\n".to_owned()),

@@ -57,7 +57,8 @@ async fn a_template_run_ends_in_a_readable_document() {
     let answer =
         "# Addition\n\nThe function `add` returns the sum of its arguments [[S1]].\n\n<script>alert(1)</script>\n";
     let model = FakeModel::start(folder.path(), answer).await;
-    let served = fixture::repository().serve().await;
+    let repository = fixture::repository();
+    let served = repository.serve().await;
     let key = folder.path().join("key");
     std::fs::write(&key, "not-a-real-key").expect("the key can be written");
     let stack = Stack::start(StackOptions {

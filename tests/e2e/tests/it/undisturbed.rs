@@ -6,7 +6,8 @@ use crate::fixture;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_processes_document_a_repository() {
-    let served = fixture::repository().serve().await;
+    let repository = fixture::repository();
+    let served = repository.serve().await;
     let stack = Stack::start(StackOptions::with_host(served.host())).await;
     let run = stack.api.submit(&served.url()).await;
     assert_eq!(stack.ended(run, Duration::from_secs(120)).await, "completed");

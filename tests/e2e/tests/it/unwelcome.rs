@@ -42,7 +42,8 @@ async fn double_everything(stack: &Stack) -> tokio::task::JoinHandle<u32> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_message_twice() {
-    let served = fixture::repository().serve().await;
+    let repository = fixture::repository();
+    let served = repository.serve().await;
     let undisturbed = Stack::start(StackOptions::with_host(served.host())).await;
     let run = undisturbed.api.submit(&served.url()).await;
     assert_eq!(undisturbed.ended(run, Duration::from_secs(120)).await, "completed");
@@ -62,7 +63,8 @@ async fn every_message_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_undecodable_message_ends_as_a_dead_letter() {
-    let served = fixture::repository().serve().await;
+    let repository = fixture::repository();
+    let served = repository.serve().await;
     let stack = Stack::start(StackOptions::with_host(served.host())).await;
     let subject = format!(
         "{}.caffeine.v1.files.batch.interactive.{}.{}",
@@ -85,7 +87,7 @@ async fn an_undecodable_message_ends_as_a_dead_letter() {
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].payload.as_ref(), "\u{ff}not protobuf".as_bytes(), "the original bytes");
     let headers = letters[0].headers.as_ref().expect("headers");
-    assert_eq!(headers.get("Caffeine-Dead-Subject").map(|value| value.as_str()), Some(subject.as_str()));
+    assert_eq!(headers.get("Caffeine-Dead-Subject").map(async_nats::HeaderValue::as_str), Some(subject.as_str()));
     assert!(headers.get("Caffeine-Dead-Reason").is_some(), "{headers:?}");
     eventually(Duration::from_secs(30), || async { pending(&stack).await == 0 }).await;
 }

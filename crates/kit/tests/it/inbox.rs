@@ -1,0 +1,42 @@
+use caffeine_bus::{Failure, Prior};
+use caffeine_kit::{store_failure, store_inbox};
+use caffeine_model::{RunId, WorkId, WorkspaceId};
+use caffeine_store::{InboxTable, Store};
+use caffeine_testkit::TestDatabase;
+
+#[tokio::test]
+async fn attempts_and_silent_deaths_are_counted_apart() {
+    let database = TestDatabase::create().await;
+    let store = Store::connect(database.url(), 2, "test").await.unwrap();
+    for table in [InboxTable::Clone, InboxTable::Chunk, InboxTable::Embed, InboxTable::Document] {
+        let inbox = store_inbox(store.clone(), table);
+        let (run, workspace) = (RunId::generate(), WorkspaceId::generate());
+        let work = WorkId::derive(run, "files.batch", "1");
+        assert_eq!(inbox.prior(work).await.unwrap(), Prior::default());
+
+        for died in 0..3 {
+            assert_eq!(inbox.delivery_started(work, workspace, run).await.unwrap(), died, "{table:?}");
+        }
+        inbox.delivery_ended(work).await.unwrap();
+        assert_eq!(inbox.delivery_started(work, workspace, run).await.unwrap(), 0, "{table:?}");
+
+        assert_eq!(inbox.count_attempt(work, workspace, run, "first").await.unwrap(), 1);
+        assert_eq!(inbox.delivery_started(work, workspace, run).await.unwrap(), 0, "a counted attempt is a word");
+        assert_eq!(inbox.count_attempt(work, workspace, run, "second").await.unwrap(), 2);
+        let expected = Prior { attempts: 2, ..Prior::default() };
+        assert_eq!(inbox.prior(work).await.unwrap(), expected);
+        // Work nobody has heard of has not begun.
+        inbox.delivery_ended(WorkId::derive(run, "files.batch", "2")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_nobodys_fault() {
+    let database = TestDatabase::create().await;
+    let store = Store::connect(database.url(), 1, "test").await.unwrap();
+    store.close().await;
+    let error = store.ping().await.unwrap_err();
+    assert!(matches!(store_failure(error), Failure::HandBack { .. }));
+    let inbox = store_inbox(store, InboxTable::Chunk);
+    assert!(inbox.prior(WorkId::derive(RunId::generate(), "files.batch", "1")).await.is_err());
+}

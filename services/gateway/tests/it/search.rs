@@ -1,0 +1,135 @@
+//! Search over inserted chunks.
+
+use caffeine_contract::Scope;
+use caffeine_embedding::{Embedder, lexical};
+use caffeine_model::{FileVersionId, Oid, RepoPath};
+use serde_json::Value;
+
+use crate::fixture::{Fixture, TABLE};
+
+const FILES: [(&str, &str); 4] = [
+    ("src/pool.rs", "pub struct ConnectionPool { connections: Vec<Connection> }"),
+    ("src/retry.rs", "fn retry_with_backoff(attempts: u32) { sleep(delay) }"),
+    ("src/parse.rs", "fn parse_json(text: &str) -> Result<Value, Error>"),
+    ("src/odd.txt", "zyxgluon §§§"),
+];
+
+/// Makes a run indexed, with these files in its snapshot, one chunk each.
+async fn index(fixture: &Fixture, scope: &Scope, files: &[(&str, &str)]) {
+    let pool = fixture.database.pool();
+    sqlx::query(
+        "INSERT INTO snapshots (run_id, workspace_id, repository_id, ref, commit_oid, tree_oid, committed_at, truncated)
+         VALUES ($1, $2, $3, 'main', decode(repeat('07', 20), 'hex'), decode(repeat('07', 20), 'hex'), now(), false)",
+    )
+    .bind(scope.run.as_uuid())
+    .bind(scope.workspace.as_uuid())
+    .bind(scope.repository.as_uuid())
+    .execute(pool)
+    .await
+    .unwrap();
+    for (path, text) in files {
+        let repo_path = RepoPath::parse(path.as_bytes()).unwrap();
+        let version = FileVersionId::derive(scope.repository, &repo_path, Oid::from_bytes(&[1; 20]).unwrap()).as_uuid();
+        sqlx::query(
+            "INSERT INTO snapshot_files (run_id, workspace_id, repository_id, path, file_version_id, oid, mode, size)
+             VALUES ($1, $2, $3, $4, $5, decode(repeat('01', 20), 'hex'), 33188, 1)",
+        )
+        .bind(scope.run.as_uuid())
+        .bind(scope.workspace.as_uuid())
+        .bind(scope.repository.as_uuid())
+        .bind(path)
+        .bind(version)
+        .execute(pool)
+        .await
+        .unwrap();
+        sqlx::query(
+            "INSERT INTO embedded_versions (file_version_id, analyser, model, workspace_id, repository_id, chunks)
+             VALUES ($1, $2, $3, $4, $5, 1) ON CONFLICT DO NOTHING",
+        )
+        .bind(version)
+        .bind(&scope.analyser)
+        .bind(&scope.embedding_model)
+        .bind(scope.workspace.as_uuid())
+        .bind(scope.repository.as_uuid())
+        .execute(pool)
+        .await
+        .unwrap();
+        let vector = TABLE.embed(&[text]).unwrap().remove(0).into_vector();
+        sqlx::query(
+            "INSERT INTO chunks (file_version_id, analyser, model, ordinal, workspace_id, repository_id, path, language,
+                 kind, scope, symbol, start_line, end_line, content, lexemes, embedding)
+             VALUES ($1, $2, $3, 0, $4, $5, $6, 'rust', 'code', 'mod a', 'f', 3, 9, $7, array_to_tsvector($8),
+                 $9::real[]::halfvec(256)) ON CONFLICT DO NOTHING",
+        )
+        .bind(version)
+        .bind(&scope.analyser)
+        .bind(&scope.embedding_model)
+        .bind(scope.workspace.as_uuid())
+        .bind(scope.repository.as_uuid())
+        .bind(path)
+        .bind(text)
+        .bind(lexical::lexemes(text))
+        .bind(vector)
+        .execute(pool)
+        .await
+        .unwrap();
+    }
+    sqlx::query("UPDATE runs SET state = 'completed', ended_at = now() WHERE run_id = $1")
+        .bind(scope.run.as_uuid())
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
+async fn paths(fixture: &Fixture, query: &str) -> Vec<String> {
+    let (status, body) = fixture.get(&format!("/api/v1/search?q={query}")).await;
+    assert_eq!(status, 200, "{body}");
+    let items: &Vec<Value> = body["items"].as_array().unwrap();
+    let scores: Vec<f64> = items.iter().map(|item| item["score"].as_f64().unwrap()).collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    items.iter().map(|item| item["path"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn by_meaning_and_by_words() {
+    let fixture = Fixture::start().await;
+    let (scope, _) = fixture.add("https://git.example/a").await;
+    assert!(paths(&fixture, "pool").await.is_empty(), "nothing is indexed yet");
+    index(&fixture, &scope, &FILES).await;
+    assert_eq!(paths(&fixture, "connection%20pool").await[0], "src/pool.rs");
+    assert_eq!(paths(&fixture, "json%20parser").await[0], "src/parse.rs");
+    assert_eq!(paths(&fixture, "zyxgluon").await[0], "src/odd.txt", "a word that no model knows is found by itself");
+    assert_eq!(paths(&fixture, "retry&limit=1").await, ["src/retry.rs"]);
+    let (_, body) = fixture.get("/api/v1/search?q=connection%20pool").await;
+    let hit = &body["items"][0];
+    assert_eq!((&hit["start_line"], &hit["end_line"]), (&3.into(), &9.into()));
+    assert_eq!((&hit["symbol"], &hit["scope"], &hit["excerpt"]), (&"f".into(), &"mod a".into(), &FILES[0].1.into()));
+    assert_eq!(hit["run_id"], scope.run.to_string());
+    for hostile in ["'", "%27%20%7C%20%27", "%5C", "%26%20%7C%20!", "%00", "%C2%A7", "%3A%2A", "a".repeat(900).as_str()]
+    {
+        let (status, body) = fixture.get(&format!("/api/v1/search?q={hostile}")).await;
+        assert_eq!(status, 200, "{hostile}: {body}");
+    }
+    assert_eq!(fixture.get("/api/v1/search?q=%20").await.0, 400);
+    assert_eq!(fixture.get(&format!("/api/v1/search?q={}", "a".repeat(1_001))).await.0, 400);
+    assert_eq!(fixture.get("/api/v1/search?q=a&limit=51").await.0, 400);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn only_the_latest_indexed_snapshot_is_searched() {
+    let fixture = Fixture::start().await;
+    let (old, _) = fixture.add("https://git.example/a").await;
+    index(&fixture, &old, &FILES).await;
+    let (new, _) = fixture.add("https://git.example/a").await;
+    assert_eq!(paths(&fixture, "connection%20pool").await[0], "src/pool.rs", "a run that works hides nothing");
+    index(&fixture, &new, &FILES[1..]).await;
+    assert!(!paths(&fixture, "connection%20pool").await.contains(&"src/pool.rs".to_owned()));
+
+    let (other, _) = fixture.add("https://git.example/b").await;
+    index(&fixture, &other, &FILES[..1]).await;
+    assert_eq!(paths(&fixture, "connection%20pool").await[0], "src/pool.rs");
+    let only = format!("connection%20pool&repository={}", new.repository);
+    assert!(!paths(&fixture, &only).await.contains(&"src/pool.rs".to_owned()));
+    fixture.stop().await;
+}
