@@ -17,6 +17,10 @@
 //! - Nothing panics, whatever the bytes are; recursion is capped and every list is bounded.
 //! - Raise `caffeine_model::ANALYSER` with every change that alters any output; rows of another version are analysed again.
 //!
+//! # Conventions
+//! A file's own documentation (`//!`, a module docstring, a package comment) is its first symbol: a `Module` without signature,
+//! not exported, whose lines are those of the comment. Mentions are one per place and target, with a count.
+//!
 //! # How to add a language
 //! 1. Add the variant to [`Language`] (name, extensions) and its grammar in `parse.rs`.
 //! 2. Write `languages/<name>.rs`: one `enter` function that looks at a node and records what it declares or mentions.
