@@ -28,7 +28,13 @@ setup: ## Bring the servers and the cargo tools into .tools/
 build: setup ## Build everything
 	cargo build --locked --workspace --all-targets
 
-test: setup ## Run every test with throw-away servers (TEST='…' for some)
+# Other people's implementations of protocols that tests cannot reach.
+FAKES = tests/fakes/node_modules/.package-lock.json
+$(FAKES): tests/fakes/package-lock.json
+	npm ci --prefix tests/fakes --no-audit --no-fund --loglevel error
+	@touch $@
+
+test: setup $(FAKES) ## Run every test with throw-away servers (TEST='…' for some)
 	cargo build --locked --workspace --bins
 	"$(TARGET)/debug/caffeine-with-servers" -- cargo nextest run --locked --no-fail-fast $(TEST)
 

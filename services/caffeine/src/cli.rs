@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// Run some services in this process, with the servers from the configuration.
     Serve(ServeArgs),
     /// Document one repository: submit it, show progress, write the pages as a tree of Markdown.
-    Document(DocumentArgs),
+    Document(Box<DocumentArgs>),
     /// Bring the database's schema up to date.
     Migrate,
     /// Create and update streams and consumers on the broker.

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Up(args) => operate::up(args).await,
             Command::Serve(args) => operate::serve(&args.roles).await,
-            Command::Document(args) => document::document(args).await,
+            Command::Document(args) => document::document(*args).await,
             Command::Migrate => operate::migrate().await,
             Command::Provision(args) => operate::provision(args.profile).await,
             Command::Doctor => doctor::doctor().await,

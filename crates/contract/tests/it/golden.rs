@@ -26,8 +26,9 @@ fn scope() -> Option<v1::Scope> {
 
 fn check<M: Message + PartialEq + std::fmt::Debug>(out: &mut String, message: &M) {
     let bytes = message.encode_to_vec();
-    assert_eq!(&M::decode(bytes.as_slice()).unwrap(), message);
-    writeln!(out, "{} [{}] {}", M::KIND.spec().name, message.key(), hex::encode(bytes)).unwrap();
+    assert_eq!(&M::decode(bytes.as_slice()).expect("own bytes decode"), message);
+    writeln!(out, "{} [{}] {}", M::KIND.spec().name, message.key(), hex::encode(bytes))
+        .expect("a string takes any text");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn escaped(line: &str) -> String {
         match c {
             // An entity, because a cell ends at an escaped bar too in some readers.
             '|' => escaped.push_str("&#124;"),
-            '\\' | '`' | '*' | '[' | ']' | '<' | '~' | '$' => push_escaped(&mut escaped, c),
+            '\\' | '`' | '*' | '[' | ']' | '<' | '~' | '$' | '^' => push_escaped(&mut escaped, c),
             '_' if !(in_word(before) && in_word(next)) => push_escaped(&mut escaped, c),
             '&' if next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#') => {
                 push_escaped(&mut escaped, c);

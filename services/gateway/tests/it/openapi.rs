@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::fixture::Fixture;
 
 #[test]
-fn committed_document_is_current() {
+fn committed_document_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/openapi.json");
     let expected = caffeine_gateway::openapi_json();
     if std::env::var_os("UPDATE_GENERATED").is_some() {

@@ -50,8 +50,7 @@ async fn rows_that_are_no_messages_wait_and_hold_up_nobody() {
         )
         .await;
     fixture.add("https://git.example/b").await;
-    eventually(DEADLINE, || async { fixture.stored("CLONE").await == 2 }).await;
-    assert_eq!(fixture.outbox().await, 3);
+    eventually(DEADLINE, || async { fixture.stored("CLONE").await == 2 && fixture.outbox().await == 3 }).await;
     fixture.stop().await;
 }
 

@@ -87,7 +87,7 @@ async fn an_undecodable_message_ends_as_a_dead_letter() {
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].payload.as_ref(), "\u{ff}not protobuf".as_bytes(), "the original bytes");
     let headers = letters[0].headers.as_ref().expect("headers");
-    assert_eq!(headers.get("Caffeine-Dead-Subject").map(|value| value.as_str()), Some(subject.as_str()));
+    assert_eq!(headers.get("Caffeine-Dead-Subject").map(async_nats::HeaderValue::as_str), Some(subject.as_str()));
     assert!(headers.get("Caffeine-Dead-Reason").is_some(), "{headers:?}");
     eventually(Duration::from_secs(30), || async { pending(&stack).await == 0 }).await;
 }
