@@ -46,7 +46,7 @@ async fn every_run_ends_with_words_that_help() {
     let missing = good.url().replace("repo.git", "other.git");
     let failing = [
         // The first one is tried again for a while.
-        (format!("http://{nobody}/a.git"), "", "unreachable", "cannot be reached"),
+        (format!("http://{nobody}/a.git"), "", "attempts_used_up", "check the address, or try again"),
         (missing.clone(), "", "not_found", "check the address for a typing error"),
         (private.url(), "", "needs_credentials", "use one that can be read without"),
         (format!("http://{page}/"), "", "not_git", "use the address that `git clone` takes"),
