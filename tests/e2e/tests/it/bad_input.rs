@@ -76,7 +76,7 @@ async fn every_run_ends_with_words_that_help() {
     // What cannot be cloned is kept for the operator (the command line failed once more); nothing else went wrong.
     let letters = dead_letters(&stack).await;
     let subjects: Vec<&str> = letters.iter().map(|letter| letter.subject.as_str()).collect();
-    assert!(subjects.iter().all(|subject| subject.contains(".dead.clone.")), "{subjects:?}");
+    assert!(subjects.iter().all(|subject| subject.contains(".dead.cloner.")), "{subjects:?}");
     assert_eq!(subjects.len(), failing.len() + 1, "{subjects:?}");
 }
 
