@@ -26,6 +26,18 @@ impl Api {
         Self { http, base, token }
     }
 
+    /// Where the gateway answers.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The administrator's token.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// `GET` with the token; the status and the JSON, or `null` if the body is none.
     pub async fn get(&self, path: &str) -> (u16, Value) {
         self.send(self.http.get(format!("{}/api/v1{path}", self.base))).await
@@ -39,6 +51,18 @@ impl Api {
         let request = self.http.get(format!("{}/api/v1{path}", self.base)).bearer_auth(&self.token);
         let answer = request.send().await.and_then(reqwest::Response::error_for_status).expect("the gateway answers");
         answer.text().await.expect("the answer is text")
+    }
+
+    /// `POST` of JSON with the token; the status, the media type and the JSON.
+    ///
+    /// # Panics
+    /// If the gateway does not answer with JSON.
+    pub async fn post_typed(&self, path: &str, body: &Value) -> (u16, String, Value) {
+        let request = self.http.post(format!("{}/api/v1{path}", self.base)).json(body).bearer_auth(&self.token);
+        let answer = request.send().await.expect("the gateway answers");
+        let media_type = answer.headers().get(reqwest::header::CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        (answer.status().as_u16(), media_type, answer.json().await.expect("the answer is JSON"))
     }
 
     /// `POST` of JSON with the token.

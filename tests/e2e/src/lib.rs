@@ -10,5 +10,5 @@ mod process;
 mod stack;
 
 pub use api::Api;
-pub use process::ServiceProcess;
+pub use process::{ServiceProcess, program};
 pub use stack::{SERVICES, Stack, StackOptions};

@@ -18,7 +18,7 @@ impl ServiceProcess {
     /// Starts `<target>/<name>` with these variables and starts it again whenever it ends. Output goes to `log`.
     #[must_use]
     pub fn start(name: &str, variables: Vec<(String, String)>, log: &Path) -> Self {
-        let program = binary(name);
+        let program = program(name);
         let log = log.join(format!("{name}.log"));
         let stop = Arc::new(AtomicBool::new(false));
         let starts = Arc::new(AtomicU32::new(0));
@@ -78,7 +78,11 @@ fn spawn(program: &Path, variables: &[(String, String)], log: &Path) -> Child {
 }
 
 /// `target/<profile>/<name>`, beside the folder of the test binary.
-fn binary(name: &str) -> PathBuf {
+///
+/// # Panics
+/// If this is not called from a test binary.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
     let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
     profile.join(name)

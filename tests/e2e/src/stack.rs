@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::api::Api;
-use crate::process::ServiceProcess;
+use crate::process::{ServiceProcess, program};
 
 /// The services, in the order of the pipeline.
 pub const SERVICES: [&str; 5] = ["gateway", "cloner", "chunker", "embedder", "doc-writer"];
@@ -152,9 +152,7 @@ impl Drop for Stack {
 }
 
 fn provision(variables: &[(&str, String)]) {
-    let test = std::env::current_exe().expect("a running program has a path");
-    let program = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps").join("caffeine");
-    let output = Command::new(program)
+    let output = Command::new(program("caffeine"))
         .args(["provision", "--profile", "embedded"])
         .envs(variables.iter().map(|(key, value)| (*key, value)))
         .output()

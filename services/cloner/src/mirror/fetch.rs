@@ -237,7 +237,11 @@ impl Fetch<'_> {
             return CloneError::Damaged { problem: text };
         }
         let short: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
-        CloneError::unreachable(format!("The repository could not be fetched from {}: {short}", self.address))
+        CloneError::unreachable(format!(
+            "The repository could not be fetched from {} ({short}): try again later; if `git clone --depth 1` fails \
+             too, it is damaged on its host",
+            self.address
+        ))
     }
 }
 

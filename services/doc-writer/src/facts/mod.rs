@@ -44,6 +44,13 @@ pub struct Totals {
 }
 
 impl Facts {
+    /// Whether there is a commit at all: a repository that nobody has pushed to has none, and its run is pinned to
+    /// zeros.
+    #[must_use]
+    pub fn has_commit(&self) -> bool {
+        self.run.commit.as_bytes().iter().any(|byte| *byte != 0)
+    }
+
     /// A file of the snapshot.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<&FileRow> {
@@ -66,10 +73,10 @@ impl Facts {
         files
     }
 
-    /// The files of the program itself (no tests, documents or settings), most important first.
+    /// The files of the program itself (no tests, documents or settings) that have text, most important first.
     #[must_use]
     pub fn source_files(&self) -> Vec<&FileRow> {
-        let mut files: Vec<_> = self.files.iter().filter(|file| is_source(file)).collect();
+        let mut files: Vec<_> = self.files.iter().filter(|file| is_source(file) && file.has_text).collect();
         by_rank(&mut files);
         files
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use caffeine_store::doc_writer::{ModuleEdgeRow, SymbolRow};
+use caffeine_store::doc_writer::{FileRow, ModuleEdgeRow, SymbolRow};
 
 use super::{Links, counted, diagram, modules_by_path, purpose, thousands};
 use crate::facts::Facts;
@@ -45,6 +45,10 @@ pub fn overview(input: &OverviewInput<'_>) -> Written {
     if let Some(notice) = input.notice {
         sheet.paragraph(&format!("> **Notice:** {}", text(notice)));
     }
+    if facts.files.is_empty() && !facts.run.truncated {
+        nothing(&mut sheet, input);
+        return sheet.finish();
+    }
     let mut unknown = Vec::new();
     describe(&mut sheet, input, &mut unknown);
     at_a_glance(&mut sheet, facts);
@@ -56,6 +60,17 @@ pub fn overview(input: &OverviewInput<'_>) -> Written {
     other_pages(&mut sheet, input.links);
     limits(&mut sheet, facts, unknown);
     sheet.finish()
+}
+
+/// Instead of everything else, where there is nothing to describe.
+fn nothing(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>) {
+    let facts = input.facts;
+    let why = if facts.has_commit() { "its commit has no files" } else { "nothing has been pushed to it yet" };
+    sheet.paragraph(&format!("The repository is empty: {why}. Start a new run when there is something to document."));
+    if facts.has_commit() {
+        at_a_glance(sheet, facts);
+    }
+    other_pages(sheet, input.links);
 }
 
 fn describe(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<String>) {
@@ -280,6 +295,14 @@ fn limits(sheet: &mut Sheet<'_>, facts: &Facts, mut unknown: Vec<String>) {
     if failed > 0 {
         let batches = if failed == 1 { "1 batch".to_owned() } else { format!("{} batches", thousands(failed)) };
         unknown.push(format!("The content of {batches} of files: see the [analysis report](analysis-report.md)."));
+    }
+    // An empty file has nothing that could be missing here.
+    let is_skipped =
+        |file: &&FileRow| file.clone_skip.as_ref().or(file.skip.as_ref()).is_some_and(|why| why != "empty");
+    let skipped = u32::try_from(facts.files.iter().filter(is_skipped).count()).unwrap_or(u32::MAX);
+    if skipped > 0 {
+        let files = counted(skipped, "skipped file");
+        unknown.push(format!("The content of {files}: the [analysis report](analysis-report.md) says which and why."));
     }
     if !unknown.is_empty() {
         sheet.heading(2, "What could not be determined");

@@ -22,7 +22,7 @@ pub fn report(title: &str, facts: &Facts) -> Written {
     let run = &facts.run;
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
-        row("Commit", code(&run.commit.to_string())),
+        row("Commit", if facts.has_commit() { code(&run.commit.to_string()) } else { "none".to_owned() }),
         row("Analyser", code(&run.analyser)),
         row("Embedding model", code(&run.embedding_model)),
     ];
@@ -96,14 +96,17 @@ fn sentence(reason: &str) -> &'static str {
         "too_large" => "Larger than the limit for a file that is analysed.",
         "symlink" => "A symbolic link; its target is not followed.",
         "submodule" => "Another repository, linked in; it is not cloned.",
-        "bad_path" => "Its path breaks a rule (climbs, is no UTF-8, has control characters).",
+        "bad_path" => {
+            "Its path breaks a rule and is shown in a readable form: it climbs, is no UTF-8, is too long, is there \
+             twice, or has a control character, a backslash or `.git` in it."
+        }
         "empty" => "It has no content.",
         "binary" => "It is no text.",
         "lfs_pointer" => "Its content is kept in Git LFS, outside the repository.",
         "invalid_encoding" => "The encoding of its text could not be determined.",
         "minified" => "Its lines are too long to be written by hand.",
         "unreadable" => "It could not be read from the repository.",
-        "limit" => "The listing of the repository stopped at a limit here.",
+        "limit" => "A folder that is too deep or too large: what is in it is not listed.",
         "not_analysed" => "Its batch could not be analysed, or the listing ended before it.",
         _ => "",
     }

@@ -1,8 +1,10 @@
 //! The whole system: five processes, real servers, real git over HTTP.
 
+mod bad_input;
 mod fixture;
 mod incremental;
 mod kills;
 mod messages_api;
+mod odd;
 mod undisturbed;
 mod unwelcome;

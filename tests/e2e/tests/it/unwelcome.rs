@@ -102,7 +102,7 @@ async fn pending(stack: &Stack) -> u64 {
     messages
 }
 
-async fn dead_letters(stack: &Stack) -> Vec<async_nats::jetstream::Message> {
+pub(crate) async fn dead_letters(stack: &Stack) -> Vec<async_nats::jetstream::Message> {
     let stream = stack.bus.jetstream().get_stream(format!("{}_DEAD", stack.bus.prefix())).await.expect("provisioned");
     let config = pull::Config { ack_policy: AckPolicy::None, deliver_policy: DeliverPolicy::All, ..Default::default() };
     let consumer = stream.create_consumer(config).await.expect("an ephemeral consumer");
