@@ -274,6 +274,9 @@ impl Delivery {
 
     /// Writes the terminal row, publishes what is owed downstream, buries the message.
     async fn reject(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>, rejection: Rejection) -> Outcome {
+        // A job that used up its time was told to stop; what it owes must still go out.
+        let job = &Arc::new(job.afresh(self.stop.child_token()));
+        let _watch = self.reader.bus.cancels.watch(job.scope.run, job.cancelled.clone());
         let (running, owned, body) = (Arc::clone(handler), Arc::clone(job), self.message.payload.clone());
         let told = rejection.clone();
         let work = async move { running.reject(&owned, body, &told).await };

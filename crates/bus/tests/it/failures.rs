@@ -161,3 +161,25 @@ async fn a_message_that_kills_its_readers_is_rejected_unrun() {
     assert_eq!(handler.calls().len(), 1);
     assert_eq!(fixture.contents(Stream::Dead).await[0].header(headers::DEAD_CODE), "kills_its_reader");
 }
+
+#[tokio::test]
+async fn work_that_used_up_its_time_pays_what_it_owes() {
+    let fixture = Fixture::new().await;
+    let sent = fixture.batch(5);
+    // Stored effects keep the rejection from being remembered: it must succeed in this very delivery.
+    fixture.inbox.priors.lock().unwrap().insert(sent.work(), Prior { done: true, ..Prior::default() });
+    fixture.bus.try_publish(&sent).await.unwrap();
+    let handler = Script::new(|seen, _| async move {
+        seen.cancelled.cancelled().await;
+        Err(Failure::Cancelled)
+    });
+    let mut spec = quick();
+    spec.time_limit = Duration::from_millis(200);
+    spec.attempts = 1;
+    let worker = fixture.start(spec, &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    assert_eq!(handler.calls().len(), 1);
+    assert_eq!(fixture.count(Stream::Chunks).await, 1, "what was owed downstream");
+    assert_eq!(fixture.contents(Stream::Dead).await[0].header(headers::DEAD_CODE), "attempts_used_up");
+}
