@@ -362,8 +362,9 @@ impl Delivery {
     async fn ask_inbox(&self, work: WorkId, scope: &Scope) -> Result<Known, crate::InboxError> {
         let inbox = &self.reader.inbox;
         let known = inbox.prior(work).await?;
-        // The first delivery has no past, so it costs no write.
-        let crashes = if self.facts.delivered > 1 && !known.done {
+        // The first delivery has no past, so it costs no write. Work whose effects are stored can still kill its
+        // reader: its outputs are made again each time.
+        let crashes =
             inbox.delivery_started(work, scope.workspace, scope.run).await?
         } else {
             0

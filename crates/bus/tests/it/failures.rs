@@ -183,3 +183,19 @@ async fn work_that_used_up_its_time_pays_what_it_owes() {
     assert_eq!(fixture.count(Stream::Chunks).await, 1, "what was owed downstream");
     assert_eq!(fixture.contents(Stream::Dead).await[0].header(headers::DEAD_CODE), "attempts_used_up");
 }
+
+#[tokio::test]
+async fn work_whose_effects_are_stored_can_kill_its_readers_too() {
+    let fixture = Fixture::new().await;
+    let sent = fixture.batch(4);
+    fixture.inbox.priors.lock().unwrap().insert(sent.work(), Prior { done: true, ..Prior::default() });
+    fixture.inbox.crashes.store(caffeine_contract::table::MAX_UNEXPLAINED_DELIVERIES, Ordering::SeqCst);
+    fixture.bus.try_publish(&sent).await.unwrap();
+    // The first delivery comes back; a third one would be the end of this test's patience.
+    let handler = Script::new(|_, _| async { Err(Failure::HandBack { after: Duration::from_millis(100) }) });
+    let worker = fixture.start(quick(), &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    assert_eq!(handler.calls().len(), 1);
+    assert_eq!(fixture.contents(Stream::Dead).await[0].header(headers::DEAD_CODE), "kills_its_reader");
+}
