@@ -20,6 +20,8 @@ use crate::{Bus, Failure, FaultPoint, Inbox, Job, Outgoing, Prior, Rejection, de
 
 /// How long a delivery waits for an inbox that cannot be asked, before it is handed back.
 const INBOX_PATIENCE: Duration = Duration::from_secs(30);
+/// The longest reason, in characters. Part of it can be foreign text.
+const MAX_REASON: usize = 2_000;
 /// When a delivery comes back whose outcome could not be written down.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -228,9 +230,9 @@ impl Delivery {
             return self.lost(job).await;
         }
         match failure {
-            Failure::Retry { after, reason } => self.retry(handler, job, after, reason).await,
+            Failure::Retry { after, reason } => self.retry(handler, job, after, storable(&reason)).await,
             Failure::Reject { code, reason } => {
-                self.reject(handler, job, Rejection { code: code.to_owned(), reason }).await
+                self.reject(handler, job, Rejection { code: code.to_owned(), reason: storable(&reason) }).await
             }
             Failure::Cancelled => {
                 tracing::info!("cancelled");
@@ -383,6 +385,12 @@ impl Delivery {
             }
         }
     }
+}
+
+/// A reason in a form that every inbox stores: PostgreSQL knows no NUL, and a reason that cannot be written down would
+/// bring its message back for ever, uncounted.
+fn storable(reason: &str) -> String {
+    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON).collect()
 }
 
 /// What the inbox said, and how many deliveries ended without a word.

@@ -199,3 +199,22 @@ async fn work_whose_effects_are_stored_can_kill_its_readers_too() {
     assert_eq!(handler.calls().len(), 1);
     assert_eq!(fixture.contents(Stream::Dead).await[0].header(headers::DEAD_CODE), "kills_its_reader");
 }
+
+#[tokio::test]
+async fn reasons_can_be_written_down() {
+    let fixture = Fixture::new().await;
+    fixture.publish_batches(1).await;
+    let long = format!("a\0b\nc{}", "x".repeat(5_000));
+    let handler = Script::new(move |_, call| {
+        let reason = long.clone();
+        async move { Err(if call == 0 { Failure::retry(reason) } else { Failure::reject("bad", reason) }) }
+    });
+    let worker = fixture.start(quick(), &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    let counted = fixture.inbox.reasons.lock().unwrap().clone();
+    let rejected = handler.rejections.lock().unwrap()[0].1.reason.clone();
+    for reason in [&counted[0], &rejected] {
+        assert!(reason.starts_with("a b cx") && reason.len() == 2_000, "{reason}");
+    }
+}
