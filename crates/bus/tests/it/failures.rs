@@ -218,3 +218,17 @@ async fn reasons_can_be_written_down() {
         assert!(reason.starts_with("a b cx") && reason.len() == 2_000, "{reason}");
     }
 }
+
+#[tokio::test]
+async fn an_inbox_that_does_not_answer_is_asked_again() {
+    let fixture = Fixture::new().await;
+    fixture.inbox.silent.store(1, Ordering::SeqCst);
+    fixture.publish_batches(1).await;
+    let handler = Script::simple();
+    let mut spec = quick();
+    spec.ack_wait = Duration::from_secs(1);
+    let worker = fixture.start(spec, &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    assert_eq!(handler.calls().len(), 1);
+}
