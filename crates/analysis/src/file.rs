@@ -101,7 +101,7 @@ pub enum ParseQuality {
     Full,
     /// With errors; what was recognised is used.
     Errors,
-    /// The budget ran out; the file is treated as plain text.
+    /// It nests too deep or the budget ran out; the file is treated as plain text.
     TimedOut,
     /// There is no grammar for it, or the file was skipped.
     NotParsed,

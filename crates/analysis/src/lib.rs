@@ -11,10 +11,15 @@
 //! nothing but its path and its bytes.
 //!
 //! # Invariants
-//! - The same input gives the same output, byte for byte, on every machine. The parse budget counts parser steps, not seconds.
+//! - The same input gives the same output, byte for byte, on every machine. The parse budget counts parser steps, not seconds;
+//!   a clock only ends what would hold a worker for more than ten seconds.
 //! - Chunks tile the text exactly: every byte is in one chunk, and no chunk is larger than [`MAX_CHUNK_NWS`].
 //! - Nothing panics, whatever the bytes are; recursion is capped and every list is bounded.
 //! - Raise `caffeine_model::ANALYSER` with every change that alters any output; rows of another version are analysed again.
+//!
+//! # Conventions
+//! A file's own documentation (`//!`, a module docstring, a package comment) is its first symbol: a `Module` without signature,
+//! not exported, whose lines are those of the comment. Mentions are one per place and target, with a count.
 //!
 //! # How to add a language
 //! 1. Add the variant to [`Language`] (name, extensions) and its grammar in `parse.rs`.
@@ -31,6 +36,7 @@ mod language;
 mod languages;
 pub mod link;
 pub mod manifest;
+mod nesting;
 mod parse;
 mod symbol;
 mod text;
@@ -58,6 +64,6 @@ pub const MAX_PARSE_BYTES: usize = 768 * 1024;
 /// The parse budget of a file, in units of a hundred parser operations.
 ///
 /// Counted, not timed: a clock would make the result depend on the load of the machine. The largest ordinary file takes about
-/// 30,000 units and a fraction of a second; text made to confuse a grammar costs up to ten times as much per unit, so that the
-/// budget ends it within a few seconds.
+/// 30,000 units and a fraction of a second; text made to confuse a grammar costs up to ten times as much per unit. What nests
+/// too deep to be parsed in time is found beforehand.
 pub const PARSE_BUDGET: u32 = 48_000;

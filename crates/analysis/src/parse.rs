@@ -1,13 +1,15 @@
 //! The only place where a parser runs: grammars and the budget.
 //!
 //! Grammars bring scanners in C, which see hostile text. One whose state is a stack of unbounded depth is not used (YAML has a
-//! reader of our own) or kept from running into its limit (Python).
+//! reader of our own) or kept from running into its limit (Python). Parsers also slow down with depth, so that what nests like
+//! nothing that people write is not parsed at all.
 
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 
-use crate::{Language, PARSE_BUDGET, ParseQuality};
+use crate::{Language, PARSE_BUDGET, ParseQuality, nesting};
 
 /// The tree, if there is one, and how good it is.
 pub(crate) struct Parsed {
@@ -33,52 +35,17 @@ fn grammar(language: Language) -> Option<tree_sitter::Language> {
 
 /// Parses within [`PARSE_BUDGET`].
 pub(crate) fn parse(language: Language, text: &str) -> Parsed {
-    if language == Language::Python && indents_too_deep(text) {
+    let too_deep =
+        nesting::brackets_too_deep(text) || (language == Language::Python && nesting::indents_too_deep(text));
+    if too_deep && grammar(language).is_some() {
         return Parsed { tree: None, quality: ParseQuality::TimedOut };
     }
     parse_within(language, text, PARSE_BUDGET)
 }
 
-/// The most different indentations of a Python file that is parsed.
-const MAX_INDENTS: usize = 256;
-
-/// Python's scanner keeps its stack of indentations in a fixed buffer and writes past its end: from 511 of them inside a
-/// string, from fewer inside strings in strings (the assertion that finds out ends the process). The stack grows strictly, so
-/// it is never higher than there are different indentations. These are counted as the scanner does: a backslash before a line
-/// end continues the count.
-fn indents_too_deep(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut widths = std::collections::BTreeSet::new();
-    let line_starts =
-        bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'\n' | b'\r' | b'\x0c')).map(|(at, _)| at + 1);
-    for start in line_starts {
-        let mut width = 0_u16;
-        let mut rest = bytes.get(start..).unwrap_or_default();
-        loop {
-            rest = match rest {
-                [b' ', rest @ ..] => {
-                    width = width.wrapping_add(1);
-                    rest
-                }
-                [b'\t', rest @ ..] => {
-                    width = width.wrapping_add(8);
-                    rest
-                }
-                [b'\\', b'\r', b'\n', rest @ ..] | [b'\\', b'\n', rest @ ..] => rest,
-                _ => break,
-            };
-            // Nobody indents like that, and looking at it from each of its lines would take long.
-            if rest.len() + 4_000 < bytes.len().saturating_sub(start) {
-                return true;
-            }
-        }
-        widths.insert(width);
-        if widths.len() > MAX_INDENTS {
-            return true;
-        }
-    }
-    false
-}
+/// No file that people write comes near it on any machine. It catches text that makes single steps slow, which the counted
+/// budget cannot see; such a file alone may come out differently under load.
+const LAST_RESORT: Duration = Duration::from_secs(10);
 
 fn parse_within(language: Language, text: &str, budget: u32) -> Parsed {
     let not_parsed = Parsed { tree: None, quality: ParseQuality::NotParsed };
@@ -90,10 +57,15 @@ fn parse_within(language: Language, text: &str, budget: u32) -> Parsed {
         return not_parsed;
     }
     let bytes = text.as_bytes();
+    let started = Instant::now();
     let mut steps = 0_u32;
     let mut progress = |_: &ParseState| {
         steps += 1;
-        if steps > budget { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if steps > budget || started.elapsed() > LAST_RESORT {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     };
     let options = ParseOptions::new().progress_callback(&mut progress);
     let tree = parser.parse_with_options(&mut |start, _| bytes.get(start..).unwrap_or_default(), None, Some(options));

@@ -49,12 +49,9 @@ pub(crate) fn clamp(value: usize) -> u32 {
 pub(crate) fn one_line(text: &str, max: usize) -> String {
     let mut line = String::new();
     let mut length = 0;
-    for word in text.split_whitespace() {
-        if length > 0 {
-            line.push(' ');
-            length += 1;
-        }
-        for character in word.chars() {
+    for (number, word) in text.split_whitespace().enumerate() {
+        let separator = (number > 0).then_some(' ');
+        for character in separator.into_iter().chain(word.chars()) {
             if length + 1 >= max {
                 line.push('…');
                 return line;
@@ -85,6 +82,8 @@ mod tests {
     fn one_line_collapses_and_cuts() {
         assert_eq!(one_line("  fn  f(\n\ta: b,\r\n)", 400), "fn f( a: b, )");
         assert_eq!(one_line("äöüß", 3), "äö…");
+        // The cut falls on the space between two words.
+        assert_eq!(one_line("ab cd", 3), "ab…");
         assert_eq!(one_line("", 3), "");
     }
 }

@@ -81,11 +81,11 @@ fn sections(report: &mut Report, configuration: &Configuration) {
         let outcome = configuration.section::<S::Config>(S::NAME.as_str()).map(|_| "understood".to_owned());
         report.check(&format!("settings of {}", S::NAME.as_str()), outcome);
     }
-    section::<caffeine_gateway::Gateway>(report, configuration);
-    section::<caffeine_cloner::Cloner>(report, configuration);
+    section::<caffeine_gateway::GatewayService>(report, configuration);
+    section::<caffeine_cloner::ClonerService>(report, configuration);
     section::<caffeine_chunker::ChunkerService>(report, configuration);
     section::<caffeine_embedder::EmbedderService>(report, configuration);
-    section::<caffeine_doc_writer::DocWriter>(report, configuration);
+    section::<caffeine_doc_writer::DocWriterService>(report, configuration);
 }
 
 async fn database(report: &mut Report, settings: &Settings) {

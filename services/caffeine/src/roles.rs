@@ -34,11 +34,11 @@ impl Roles {
         let mut running = Self { tasks: JoinSet::new(), shutdown, failed: CancellationToken::new() };
         for role in roles {
             match role {
-                Role::Gateway => running.add::<caffeine_gateway::Gateway>(configuration, health).await?,
-                Role::Cloner => running.add::<caffeine_cloner::Cloner>(configuration, health).await?,
+                Role::Gateway => running.add::<caffeine_gateway::GatewayService>(configuration, health).await?,
+                Role::Cloner => running.add::<caffeine_cloner::ClonerService>(configuration, health).await?,
                 Role::Chunker => running.add::<caffeine_chunker::ChunkerService>(configuration, health).await?,
                 Role::Embedder => running.add::<caffeine_embedder::EmbedderService>(configuration, health).await?,
-                Role::DocWriter => running.add::<caffeine_doc_writer::DocWriter>(configuration, health).await?,
+                Role::DocWriter => running.add::<caffeine_doc_writer::DocWriterService>(configuration, health).await?,
             }
         }
         Ok(running)

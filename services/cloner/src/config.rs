@@ -8,16 +8,12 @@ use serde::Deserialize;
 /// The section `cloner` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub struct ClonerConfig {
     /// Folder for the mirrors of repositories. A cache: it can be deleted while the service is down.
     pub data_dir: PathBuf,
     /// Hosts in private networks that may be cloned from, each as exact `host:port` (`git.example.com:443`).
     /// Everything else must have a public address.
     pub allow_hosts: Vec<String>,
-    /// Accept an absolute path or `file://` address of a repository on this machine. Only the all-in-one program's own
-    /// command line sets it; neither a file nor the environment can.
-    #[serde(skip)]
-    pub allow_local_paths: bool,
     /// Most entries of a snapshot; the rest of the tree is not listed.
     pub max_files: usize,
     /// Deepest folder that is listed.
@@ -30,12 +26,11 @@ pub struct Config {
     pub fetch_seconds: u64,
 }
 
-impl Default for Config {
+impl Default for ClonerConfig {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("data/cloner"),
             allow_hosts: Vec::new(),
-            allow_local_paths: false,
             max_files: 200_000,
             max_depth: 64,
             max_pack_bytes: 2 * 1024 * 1024 * 1024,
@@ -45,7 +40,7 @@ impl Default for Config {
     }
 }
 
-impl Config {
+impl ClonerConfig {
     /// Longest time for one fetch.
     #[must_use]
     pub fn fetch_time(&self) -> Duration {
@@ -55,12 +50,11 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::Config;
+    use super::ClonerConfig;
 
     #[test]
-    fn local_paths_cannot_be_allowed_by_a_file() {
-        assert!(serde_json::from_str::<Config>("{\"max_files\": 5}").is_ok());
-        assert!(serde_json::from_str::<Config>("{\"allow_local_paths\": true}").is_err());
-        assert!(serde_json::from_str::<Config>("{\"max_fils\": 5}").is_err());
+    fn a_misspelt_setting_is_refused() {
+        assert!(serde_json::from_str::<ClonerConfig>("{\"max_files\": 5}").is_ok());
+        assert!(serde_json::from_str::<ClonerConfig>("{\"max_fils\": 5}").is_err());
     }
 }

@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::mirror::{Fetched, Guard, ListLimits, Listing, Mirror, Want};
 use crate::source::{Address, Answer, HostPort, Reach, look};
-use crate::{CloneError, Config};
+use crate::{CloneError, ClonerConfig};
 
 /// Fetches repositories.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
-    config: Arc<Config>,
+    config: Arc<ClonerConfig>,
     reach: Reach,
 }
 
@@ -36,7 +36,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// If a host of `allow_hosts` is not `host:port`.
-    pub fn new(config: Config) -> Result<Self, String> {
+    pub fn new(config: ClonerConfig) -> Result<Self, String> {
         // The HTTP clients need a provider of cryptography; whoever installed one first has the word.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let allowed: Result<Vec<HostPort>, String> =
@@ -49,10 +49,7 @@ impl Fetcher {
     /// # Errors
     /// A sentence for a person.
     pub async fn probe(&self, address: &str) -> Result<Option<String>, CloneError> {
-        match self.address(address)? {
-            Address::Remote(url) => Ok(look(&self.reach, &url, true).await?.default_ref),
-            Address::Local(_) => Ok(None),
-        }
+        Ok(look(&self.reach, &Address::parse(address)?, true).await?.default_ref)
     }
 
     /// Fetches a branch, tag or commit and lists it. `reference` is empty for the default branch.
@@ -66,7 +63,7 @@ impl Fetcher {
         reference: &str,
         cancelled: &CancellationToken,
     ) -> Result<Obtained, CloneError> {
-        let address = self.address(address)?;
+        let address = Address::parse(address)?;
         let want = Want::parse(reference)?;
         let mirror = self.take(workspace, &address).await?;
         let first = self.fetch_and_list(&mirror, &address, &want, cancelled).await;
@@ -94,7 +91,7 @@ impl Fetcher {
         anew: bool,
         cancelled: &CancellationToken,
     ) -> Result<Arc<Mirror>, CloneError> {
-        let address = self.address(address)?;
+        let address = Address::parse(address)?;
         let mirror = self.take(workspace, &address).await?;
         if anew {
             discard(&mirror).await?;
@@ -106,10 +103,6 @@ impl Fetcher {
         discard(&mirror).await?;
         self.fetch(&mirror, &address, &Want::Commit(commit), cancelled).await?;
         Ok(mirror)
-    }
-
-    fn address(&self, text: &str) -> Result<Address, CloneError> {
-        Address::parse(text, self.config.allow_local_paths)
     }
 
     async fn take(&self, workspace: WorkspaceId, address: &Address) -> Result<Arc<Mirror>, CloneError> {
@@ -126,14 +119,8 @@ impl Fetcher {
         want: &Want,
         cancelled: &CancellationToken,
     ) -> Result<(Fetched, u64), CloneError> {
-        let end = match address {
-            Address::Remote(url) => {
-                let Answer { url, .. } =
-                    cancelled.run_until_cancelled(look(&self.reach, url, false)).await.ok_or(CloneError::Stopped)??;
-                Address::Remote(url)
-            }
-            Address::Local(_) => address.clone(),
-        };
+        let Answer { address: end, .. } =
+            cancelled.run_until_cancelled(look(&self.reach, address, false)).await.ok_or(CloneError::Stopped)??;
         let guard = Arc::new(Guard::new(self.config.max_pack_bytes, self.config.fetch_time()));
         let (mirror, want, reach) = (Arc::clone(mirror), want.clone(), self.reach.clone());
         let fetched = guard.run(cancelled, move |guard| mirror.fetch(&end, &want, &reach, guard)).await?;

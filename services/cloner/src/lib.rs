@@ -1,14 +1,18 @@
 //! The cloner: from the address of a repository to its files on the bus.
 //!
-//! Consumes `clone.requested` and `clone.probe`. For each run it pins one commit, writes the whole plan (what the
-//! commit contains and which files have to travel) before anything is published, and streams the files in batches.
+//! # Consumes
+//! - `clone.requested`: a run begins. One commit is pinned, the whole plan (what the commit contains and which files
+//!   have to travel) is written before anything is published, and the files are streamed in batches.
+//! - `clone.probe`: can this address be read?
 //!
-//! Produces `files.batch` × N, `files.listed` and `chunks.listed` with N, the transitions *clone started*, *planned*
-//! and *cloned*, progress in batches, and `ProbeAnswered` events.
+//! # Produces
+//! - `files.batch` × N, then `files.listed` and `chunks.listed` with N;
+//! - the transitions *clone started*, *planned* and *cloned*, progress in batches, and `ProbeAnswered` events.
 //!
-//! Writes the tables `snapshots`, `snapshot_files`, `clone_runs` and `clone_inbox`.
+//! # Tables written
+//! `snapshots`, `snapshot_files`, `clone_runs` and `clone_inbox`.
 //!
-//! What fails, and how:
+//! # Failure behaviour
 //! - An address that is refused, a repository that does not exist, is private or is not git, a missing branch, a
 //!   commit the host no longer gives away: the run fails at once, with a sentence that says what to do.
 //! - A host that cannot be reached: a few attempts, then the run fails.
@@ -17,10 +21,10 @@
 //! - Delivered twice, or killed anywhere: the plan of the first time is replayed; the difference to what is known is
 //!   never computed again.
 //!
-//! Invariants:
+//! # Invariants
 //! - Nothing is ever checked out; a path of the repository is a string, never opened on a disk.
 //! - Only http and https are spoken, to addresses that were checked when the connection was made; redirects are
-//!   followed by hand, each hop checked. (The all-in-one program can allow local paths on its own command line.)
+//!   followed by hand, each hop checked.
 //! - Everything foreign is bounded: bytes on the wire, time, size of an object, entries, depth, length of a path.
 //! - A repository without commits is a run with no files; its commit is twenty zero bytes and its tree git's empty
 //!   one.
@@ -38,7 +42,7 @@ pub mod mirror;
 pub mod plan;
 pub mod source;
 
-pub use config::Config;
+pub use config::ClonerConfig;
 pub use error::CloneError;
 pub use fetcher::{Fetcher, Obtained};
-pub use service::Cloner;
+pub use service::ClonerService;

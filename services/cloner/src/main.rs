@@ -1,5 +1,5 @@
 //! The cloner as a program of its own.
 
 fn main() -> std::process::ExitCode {
-    caffeine_kit::main::<caffeine_cloner::Cloner>()
+    caffeine_kit::main::<caffeine_cloner::ClonerService>()
 }

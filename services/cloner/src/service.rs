@@ -10,24 +10,24 @@ use caffeine_kit::{Clients, Service, store_inbox};
 use caffeine_store::InboxTable;
 use tokio_util::sync::CancellationToken;
 
-use crate::Config;
+use crate::ClonerConfig;
 use crate::fetcher::Fetcher;
 use crate::handlers::{CloneHandler, ProbeHandler};
 use crate::metrics::Metrics;
 
 /// The cloner.
-pub struct Cloner {
+pub struct ClonerService {
     clients: Clients,
     fetcher: Fetcher,
 }
 
 #[async_trait]
-impl Service for Cloner {
+impl Service for ClonerService {
     const NAME: Name = Name::Cloner;
 
-    type Config = Config;
+    type Config = ClonerConfig;
 
-    async fn from_config(config: Config, clients: Clients) -> anyhow::Result<Self> {
+    async fn from_config(config: ClonerConfig, clients: Clients) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("make the folder {} of `data_dir`", config.data_dir.display()))?;
         let fetcher = Fetcher::new(config).map_err(|problem| anyhow::anyhow!("`allow_hosts`: {problem}"))?;
@@ -48,7 +48,7 @@ impl Service for Cloner {
     }
 }
 
-impl Cloner {
+impl ClonerService {
     /// A service from its parts.
     #[must_use]
     pub fn from_parts(clients: Clients, fetcher: Fetcher) -> Self {

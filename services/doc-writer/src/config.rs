@@ -8,7 +8,7 @@ use url::Url;
 /// The settings.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Config {
+pub struct DocWriterConfig {
     /// Key of the Messages API. Without one, and without `egress`, documents are written from the analysis alone.
     pub anthropic_api_key: Option<SecretString>,
     /// Address of the Messages API, without `/v1/messages`; a gateway or local server that speaks it works as well.
@@ -23,7 +23,7 @@ pub struct Config {
     pub egress: Option<EgressPolicy>,
 }
 
-impl Default for Config {
+impl Default for DocWriterConfig {
     fn default() -> Self {
         Self {
             anthropic_api_key: None,
@@ -36,7 +36,7 @@ impl Default for Config {
     }
 }
 
-impl Config {
+impl DocWriterConfig {
     /// Whether repository text may go to the model.
     #[must_use]
     pub fn policy(&self) -> EgressPolicy {
@@ -49,10 +49,10 @@ impl Config {
 mod tests {
     use caffeine_sendgate::EgressPolicy;
 
-    use super::Config;
+    use super::DocWriterConfig;
 
     fn check(json: &str, expected: EgressPolicy) {
-        let config: Config = serde_json::from_str(json).unwrap();
+        let config: DocWriterConfig = serde_json::from_str(json).unwrap();
         assert_eq!(config.policy(), expected, "{json}");
         assert!(!format!("{config:?}").contains("hunter2"));
     }
@@ -63,6 +63,6 @@ mod tests {
         check(r#"{"anthropic_api_key": "hunter2"}"#, EgressPolicy::Approved);
         check(r#"{"anthropic_api_key": "hunter2", "egress": "none"}"#, EgressPolicy::None);
         check(r#"{"egress": "approved", "anthropic_base_url": "http://127.0.0.1:1"}"#, EgressPolicy::Approved);
-        assert!(serde_json::from_str::<Config>(r#"{"modle": "x"}"#).is_err());
+        assert!(serde_json::from_str::<DocWriterConfig>(r#"{"modle": "x"}"#).is_err());
     }
 }

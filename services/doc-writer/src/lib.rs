@@ -9,7 +9,7 @@
 //! - `page.requested` for every page of a plan, in the lane of the run;
 //! - the transitions *document planned* and *document completed*, and progress in pages.
 //!
-//! # Writes
+//! # Tables written
 //! `documents`, `document_runs`, `pages`, `revisions`, `citations`, `llm_calls`, and its inbox.
 //!
 //! # How a page comes to be
@@ -18,7 +18,7 @@
 //! snapshot: [`template`] fills the prompt, asks through the send gate, and checks the answer. Both end in the same
 //! transaction: revision, citations, page published, and the question whether the document has ended.
 //!
-//! # Failure
+//! # Failure behaviour
 //! - A half that failed fails the documents of its run. A page that is rejected is marked failed with a sentence, and
 //!   its document goes on; it fails only if no page could be written.
 //! - Without a model, a document of a template is written structurally and says so on its first page.
@@ -47,9 +47,9 @@ pub mod structural;
 pub mod template;
 mod writer;
 
-pub use config::Config;
+pub use config::DocWriterConfig;
 pub use metrics::Metrics;
 pub use outputs::{Clock, system_clock};
 pub use planner::Planner;
-pub use service::DocWriter;
+pub use service::DocWriterService;
 pub use writer::{ModelSettings, PageEnd, PageWriter};

@@ -15,7 +15,7 @@ use caffeine_sendgate::{EgressPolicy, SendGate};
 use caffeine_store::{InboxTable, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::DocWriterConfig;
 use crate::handlers::{PageHandler, PlanHandler};
 use crate::metrics::Metrics;
 use crate::outputs::{Clock, system_clock};
@@ -26,14 +26,14 @@ use crate::writer::{ModelSettings, PageWriter};
 const MODEL_DEADLINE: Duration = Duration::from_secs(9 * 60);
 
 /// The service.
-pub struct DocWriter {
+pub struct DocWriterService {
     bus: Bus,
     store: Store,
     planner: Planner,
     writer: PageWriter,
 }
 
-impl DocWriter {
+impl DocWriterService {
     /// The service from its parts; a test passes a gate with a model of its own.
     #[must_use]
     pub fn from_parts(
@@ -51,12 +51,12 @@ impl DocWriter {
 }
 
 #[async_trait]
-impl Service for DocWriter {
+impl Service for DocWriterService {
     const NAME: caffeine_contract::Service = caffeine_contract::Service::DocWriter;
 
-    type Config = Config;
+    type Config = DocWriterConfig;
 
-    async fn from_config(config: Config, clients: Clients) -> anyhow::Result<Self> {
+    async fn from_config(config: DocWriterConfig, clients: Clients) -> anyhow::Result<Self> {
         let policy = config.policy();
         let client: Option<Arc<dyn LlmClient>> = match policy {
             EgressPolicy::None => None,

@@ -1,7 +1,5 @@
 //! The embedder as a program of its own.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     caffeine_kit::main::<caffeine_embedder::EmbedderService>()
 }

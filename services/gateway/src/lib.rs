@@ -10,7 +10,7 @@
 //! - Writes workspaces, users, tokens, repositories, runs, run_documents, run_events, prompt templates and versions,
 //!   and the outbox. Reads documents, pages, sources and chunks, which belong to others.
 //!
-//! # When something fails
+//! # Failure behaviour
 //! - The broker is away: requests are answered, their messages wait in the outbox; open streams read rows every five
 //!   seconds.
 //! - One repository's window is full: its outbox rows are tried again later, those of others go on.
@@ -32,13 +32,13 @@ mod api;
 mod bootstrap;
 mod config;
 mod domain;
+mod handler;
 mod live;
 mod metrics;
-mod projector;
 mod relay;
 mod service;
 
 pub use api::openapi_json;
 pub use bootstrap::{AdminToken, BootstrapError, ensure_admin_token, generate_token};
 pub use config::GatewayConfig;
-pub use service::Gateway;
+pub use service::GatewayService;

@@ -1,5 +1,5 @@
 //! The gateway as a program of its own.
 
 fn main() -> std::process::ExitCode {
-    caffeine_kit::main::<caffeine_gateway::Gateway>()
+    caffeine_kit::main::<caffeine_gateway::GatewayService>()
 }

@@ -22,15 +22,15 @@ use crate::api::{self, App};
 use crate::bootstrap::{AdminToken, ensure_admin_token};
 use crate::config::GatewayConfig;
 use crate::domain::template::BUILT_IN;
+use crate::handler::Projector;
 use crate::live::Live;
-use crate::projector::Projector;
 use crate::relay::Relay;
 
 /// How long running requests may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// A gateway that has its port and is ready to run.
-pub struct Gateway {
+pub struct GatewayService {
     config: GatewayConfig,
     clients: Clients,
     embedder: Arc<dyn Embedder>,
@@ -39,7 +39,7 @@ pub struct Gateway {
     first_token: Option<AdminToken>,
 }
 
-impl Gateway {
+impl GatewayService {
     /// Makes sure of an administrator and the built-in templates, and binds the port: after this the address is known
     /// and connections queue up until [`Service::run`].
     ///
@@ -80,7 +80,7 @@ impl Gateway {
 }
 
 #[async_trait]
-impl Service for Gateway {
+impl Service for GatewayService {
     const NAME: caffeine_contract::Service = caffeine_contract::Service::Gateway;
     type Config = GatewayConfig;
 

@@ -16,6 +16,10 @@ const PREFIX: &str = "BUS_TEST_PREFIX";
 
 #[tokio::test]
 async fn killed_at_each_point_and_nothing_is_lost_or_doubled() {
+    // The process to kill is this program again, running this one test, with the broker in its environment.
+    if let (Ok(url), Ok(prefix)) = (std::env::var(URL), std::env::var(PREFIX)) {
+        return work(&url, &prefix).await;
+    }
     for (point, outputs_before) in [("after_pull", 0), ("after_commit", 0), ("after_publish", 1), ("before_ack", 1)] {
         let fixture = Fixture::new().await;
         fixture.set_ack_wait(Consumer::Chunker, ACK_WAIT).await;
@@ -25,7 +29,7 @@ async fn killed_at_each_point_and_nothing_is_lost_or_doubled() {
         let fault = format!("chunker:files.batch:{point}:{}", marker.display());
         let run_child = || {
             Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "fault::child", "--ignored"])
+                .args(["--exact", "fault::killed_at_each_point_and_nothing_is_lost_or_doubled"])
                 .env("CAFFEINE_FAULT", &fault)
                 .env(URL, fixture.broker.url())
                 .env(PREFIX, fixture.broker.prefix())
@@ -51,13 +55,11 @@ async fn killed_at_each_point_and_nothing_is_lost_or_doubled() {
     }
 }
 
-#[tokio::test]
-#[ignore = "not a test: the process that `killed_at_each_point` starts and kills"]
-async fn child() {
-    let bus = connect(&std::env::var(URL).unwrap(), &std::env::var(PREFIX).unwrap(), "child").await;
+/// What a process that is to be killed does: the chunker's work, until the end.
+async fn work(url: &str, prefix: &str) {
     let mut spec = quick();
     spec.ack_wait = ACK_WAIT;
-    Worker::new(bus, Consumer::Chunker, Arc::new(NoInbox))
+    Worker::new(connect(url, prefix, "child").await, Consumer::Chunker, Arc::new(NoInbox))
         .with_spec(spec)
         .handle::<v1::FilesBatch, _>(Script::simple())
         .run(CancellationToken::new())

@@ -9,7 +9,6 @@ use gix::bstr::BString;
 use gix::protocol::handshake::Ref;
 use gix::protocol::transport::client::blocking_io::Transport;
 use gix::remote::{Connection, Direction, fetch::Shallow, fetch::Tags, ref_map};
-use url::Url;
 
 use super::guard::Guard;
 use super::{Mirror, chain, damaged, http};
@@ -115,61 +114,7 @@ struct Fetch<'a> {
 impl Fetch<'_> {
     fn want(&self) -> Result<Fetched, CloneError> {
         let remote = self.remote(self.want.refspecs())?;
-        match self.address {
-            Address::Remote(url) => {
-                let (transport, options) = self.http(url)?;
-                let mut connection = remote.to_connection_with_transport(transport);
-                connection.set_transport_options(options);
-                self.receive(connection)
-            }
-            Address::Local(_) => {
-                self.receive(remote.connect(Direction::Fetch).map_err(|error| self.explain(&error, false))?)
-            }
-        }
-    }
-
-    /// Whether the host has any branch.
-    fn has_branches(&self) -> Result<bool, CloneError> {
-        let remote = self.remote(vec!["refs/heads/*:refs/caffeine/heads/*".into()])?;
-        let listed = match self.address {
-            Address::Remote(url) => {
-                let (transport, options) = self.http(url)?;
-                let mut connection = remote.to_connection_with_transport(transport);
-                connection.set_transport_options(options);
-                connection.ref_map(gix::progress::Discard, ref_map::Options::default())
-            }
-            Address::Local(_) => remote
-                .connect(Direction::Fetch)
-                .and_then(|connection| connection.ref_map(gix::progress::Discard, ref_map::Options::default())),
-        };
-        let (map, _) = listed.map_err(|error| self.explain(&error, false))?;
-        Ok(map.mappings.iter().any(|mapping| mapping.remote.as_id().is_some()))
-    }
-
-    fn remote(&self, refspecs: Vec<BString>) -> Result<gix::Remote<'_>, CloneError> {
-        let url = self.git_url()?;
-        self.repository
-            .remote_at_without_url_rewrite(url)
-            .and_then(|remote| remote.with_fetch_tags(Tags::None).with_refspecs(refspecs, Direction::Fetch))
-            .map_err(|error| damaged("prepare the fetch", &error))
-    }
-
-    fn git_url(&self) -> Result<gix::Url, CloneError> {
-        let text = match self.address {
-            Address::Remote(url) => url.to_string(),
-            Address::Local(path) => path.to_string_lossy().into_owned(),
-        };
-        gix::url::parse(text.as_str()).map_err(|_| {
-            CloneError::refused("address_refused", "The address is malformed: check it for a typing error")
-        })
-    }
-
-    fn http(&self, url: &Url) -> Result<(impl Transport, Box<dyn std::any::Any>), CloneError> {
-        self.reach.check(url)?;
-        Ok(http::transport(url, self.git_url()?, self.reach, self.guard))
-    }
-
-    fn receive<T: Transport>(&self, mut connection: Connection<'_, '_, '_, T>) -> Result<Fetched, CloneError> {
+        let mut connection = self.connect(&remote)?;
         let asked = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&asked);
         // Without a callback gix would ask on the terminal.
@@ -199,6 +144,43 @@ impl Fetch<'_> {
             .receive(gix::progress::Discard, &self.guard.interrupt)
             .map_err(|error| self.explain(&error, asked.load(Ordering::Relaxed)))?;
         Ok(chosen)
+    }
+
+    /// Whether the host has any branch.
+    fn has_branches(&self) -> Result<bool, CloneError> {
+        let remote = self.remote(vec!["refs/heads/*:refs/caffeine/heads/*".into()])?;
+        let (map, _) = self
+            .connect(&remote)?
+            .ref_map(gix::progress::Discard, ref_map::Options::default())
+            .map_err(|error| self.explain(&error, false))?;
+        Ok(map.mappings.iter().any(|mapping| mapping.remote.as_id().is_some()))
+    }
+
+    fn remote(&self, refspecs: Vec<BString>) -> Result<gix::Remote<'_>, CloneError> {
+        let url = self.git_url()?;
+        self.repository
+            .remote_at_without_url_rewrite(url)
+            .and_then(|remote| remote.with_fetch_tags(Tags::None).with_refspecs(refspecs, Direction::Fetch))
+            .map_err(|error| damaged("prepare the fetch", &error))
+    }
+
+    fn git_url(&self) -> Result<gix::Url, CloneError> {
+        gix::url::parse(self.address.url().as_str()).map_err(|_| {
+            CloneError::refused("address_refused", "The address is malformed: check it for a typing error")
+        })
+    }
+
+    /// A connection to the host, if it may be reached; nothing has been said yet.
+    fn connect<'remote, 'repo>(
+        &self,
+        remote: &'remote gix::Remote<'repo>,
+    ) -> Result<Connection<'remote, 'static, 'repo, impl Transport>, CloneError> {
+        let url = self.address.url();
+        self.reach.check(url)?;
+        let (transport, options) = http::transport(url, self.git_url()?, self.reach, self.guard);
+        let mut connection = remote.to_connection_with_transport(transport);
+        connection.set_transport_options(options);
+        Ok(connection)
     }
 
     /// The host has nothing by that name.
@@ -250,12 +232,6 @@ impl Fetch<'_> {
             && (lower.contains("not our ref") || lower.contains("unadvertised"))
         {
             return self.commit_gone(*oid);
-        }
-        if matches!(self.address, Address::Local(_)) && lower.contains("is a valid git directory") {
-            return CloneError::refused(
-                "not_git",
-                format!("There is no git repository at {}: check the path", self.address),
-            );
         }
         if !self.fresh && (error.is_not_found() || error.is_corrupted()) {
             return CloneError::Damaged { problem: text };

@@ -1,7 +1,6 @@
 //! What a person may write as the address of a repository.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use url::{Host, Url};
 
@@ -9,25 +8,20 @@ use crate::CloneError;
 
 const MAX_ADDRESS_BYTES: usize = 2_000;
 
-/// A checked address. Nothing in it is secret.
+/// A checked address over http or https: it has a host, no credentials, no query and no fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// Over http or https: no credentials, no query, no fragment.
-    Remote(Url),
-    /// A repository on this machine, absolute.
-    Local(PathBuf),
-}
+pub struct Address(Url);
 
 /// A host and a port, as the operator allows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPort(String);
 
 impl Address {
-    /// Checks an address by its form alone. Local paths are refused unless allowed.
+    /// Checks an address by its form alone.
     ///
     /// # Errors
     /// A sentence that says what to write instead.
-    pub fn parse(text: &str, allow_local_paths: bool) -> Result<Self, CloneError> {
+    pub fn parse(text: &str) -> Result<Self, CloneError> {
         let text = text.trim();
         if text.is_empty() || text.len() > MAX_ADDRESS_BYTES || text.chars().any(|c| c.is_control() || c == ' ') {
             return Err(refused(
@@ -35,18 +29,11 @@ impl Address {
                  https://host/owner/repository.git",
             ));
         }
-        if let Some(path) = local_path(text) {
-            if allow_local_paths {
-                return path.map(Self::Local);
-            }
-            return Err(refused("Repositories on a disk are not cloned: use the https:// address of the repository"));
-        }
-        let url = Url::parse(text).map_err(|_| refused(hint(text)))?;
-        Self::remote(url)
+        Self::check(Url::parse(text).map_err(|_| refused(hint(text)))?)
     }
 
-    /// Checks an address of the network; also each one that a redirect leads to.
-    pub(crate) fn remote(url: Url) -> Result<Self, CloneError> {
+    /// The same for an address that a redirect leads to.
+    pub(super) fn check(url: Url) -> Result<Self, CloneError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused(hint(url.as_str())));
         }
@@ -62,18 +49,21 @@ impl Address {
             Some(Host::Domain(name)) if name.starts_with('-') || name.contains("..") => {
                 Err(refused("The address has a malformed host name: check it for a typing error"))
             }
-            Some(_) => Ok(Self::Remote(url)),
+            Some(_) => Ok(Self(url)),
             None => Err(refused("The address has no host: use one of the form https://host/owner/repository.git")),
         }
+    }
+
+    /// The address as a URL.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.0
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Remote(url) => url.fmt(f),
-            Self::Local(path) => path.display().fmt(f),
-        }
+        self.0.fmt(f)
     }
 }
 
@@ -115,26 +105,14 @@ fn refused(reason: impl Into<String>) -> CloneError {
     CloneError::refused("address_refused", reason)
 }
 
-/// The path if the text means one.
-fn local_path(text: &str) -> Option<Result<PathBuf, CloneError>> {
-    let path = if text.starts_with('/') {
-        PathBuf::from(text)
-    } else if text.get(..5)?.eq_ignore_ascii_case("file:") {
-        let Some(path) = Url::parse(text).ok().and_then(|url| url.to_file_path().ok()) else {
-            return Some(Err(refused("The file:// address is not an absolute path")));
-        };
-        path
-    } else {
-        return None;
-    };
-    Some(Ok(path))
-}
-
 /// What to do about an address of the wrong kind, without repeating it: it may hold a password.
 fn hint(text: &str) -> String {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     let known = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) && scheme.len() <= 20;
     match scheme.to_ascii_lowercase().as_str() {
+        scheme if scheme == "file" || text.starts_with('/') => {
+            "Repositories on a disk are not cloned: use the https:// address of the repository".to_owned()
+        }
         "ssh" | "git+ssh" | "ssh+git" => {
             "Addresses with ssh:// are not cloned: use the https:// address of the repository".to_owned()
         }
@@ -154,7 +132,7 @@ mod tests {
 
     /// Checks that an address is refused with a sentence that has these words and not the address.
     fn refused(text: &str, words: &str) {
-        let reason = Address::parse(text, false).expect_err(text).to_string();
+        let reason = Address::parse(text).expect_err(text).to_string();
         assert!(reason.contains(words), "{text}: {reason}");
         assert!(!reason.contains("s3cret"), "{text}: {reason}");
     }
@@ -162,14 +140,16 @@ mod tests {
     #[test]
     fn only_plain_web_addresses() {
         for text in ["https://github.com/rust-lang/log", "http://127.0.0.1:8080/repo.git", "https://h/größe.git"] {
-            assert!(matches!(Address::parse(text, false), Ok(Address::Remote(_))), "{text}");
+            assert!(Address::parse(text).is_ok(), "{text}");
         }
         refused("", "empty");
         refused("https://h/a b", "space");
         refused("https://h/a\nb", "control character");
         refused("file:///etc", "on a disk");
         refused("FILE:///etc", "on a disk");
+        refused("file://host/share", "on a disk");
         refused("/srv/repo.git", "on a disk");
+        refused("/srv/a@b:c", "on a disk");
         refused("ssh://git@h/repo", "https://");
         refused("git@github.com:owner/repo.git", "https://");
         refused("git://h/repo", "`git:`");
@@ -185,15 +165,6 @@ mod tests {
         refused("--upload-pack=s3cret", "not complete");
         refused("https://", "");
         refused(&format!("https://h/{}", "a".repeat(3_000)), "too long");
-    }
-
-    #[test]
-    fn local_paths_only_where_allowed() {
-        for text in ["/srv/repo.git", "file:///srv/repo.git"] {
-            assert_eq!(Address::parse(text, true), Ok(Address::Local("/srv/repo.git".into())));
-        }
-        assert!(Address::parse("file://host/share", true).is_err());
-        assert!(Address::parse("../repo", true).is_err());
     }
 
     #[test]

@@ -25,7 +25,7 @@ const HEAD_BYTES: usize = 16 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The address after all redirects.
-    pub url: Url,
+    pub address: Address,
     /// The full name of the default branch, if it was asked for and is told.
     pub default_ref: Option<String>,
 }
@@ -34,45 +34,44 @@ pub struct Answer {
 ///
 /// # Errors
 /// A sentence that says what is wrong with the address and what to do.
-pub async fn look(reach: &Reach, url: &Url, ask_default: bool) -> Result<Answer, CloneError> {
-    let mut base = url.clone();
+pub async fn look(reach: &Reach, address: &Address, ask_default: bool) -> Result<Answer, CloneError> {
+    let mut base = address.clone();
     for _ in 0..=MAX_HOPS {
-        let question = format!("{}{QUESTION}", base.as_str().trim_end_matches('/'));
-        let mut request = reach.client(&base)?.get(&question);
+        let question = format!("{}{QUESTION}", base.url().as_str().trim_end_matches('/'));
+        let mut request = reach.client(base.url())?.get(&question);
         if !ask_default {
             // The second version of the protocol answers briefly; the first one names the default branch at once.
             request = request.header("Git-Protocol", "version=2");
         }
-        let response = request.send().await.map_err(|error| not_reached(&base, &error))?;
+        let response = request.send().await.map_err(|error| not_reached(base.url(), &error))?;
         let status = response.status();
         if !status.is_redirection() {
-            check_status(&base, status)?;
+            check_status(base.url(), status)?;
             let answers = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == ANSWER.as_bytes());
             if !answers {
-                return Err(not_git(&base));
+                return Err(not_git(base.url()));
             }
             let default_ref = if ask_default { default_ref(response).await } else { None };
-            return Ok(Answer { url: base, default_ref });
+            return Ok(Answer { address: base, default_ref });
         }
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        base = next_hop(&question, &base, location)?;
+        base = next_hop(&question, base.url(), location)?;
     }
     Err(CloneError::refused(
         "too_many_redirects",
-        format!("{url} redirects more than {MAX_HOPS} times: use the address it leads to"),
+        format!("{address} redirects more than {MAX_HOPS} times: use the address it leads to"),
     ))
 }
 
 /// Checks where a redirect leads.
-fn next_hop(question: &str, base: &Url, location: &str) -> Result<Url, CloneError> {
+fn next_hop(question: &str, base: &Url, location: &str) -> Result<Address, CloneError> {
     let target = Url::parse(question)
         .and_then(|question| question.join(location))
         .map_err(|_| CloneError::refused("bad_redirect", format!("{base} redirects to a malformed address")))?;
     // A redirect that drops the question leads to a login page or to the web site, not to a repository.
     let Some(repository) = target.as_str().strip_suffix(QUESTION) else { return Err(not_git(base)) };
-    let next = Url::parse(repository).map_err(|_| not_git(base))?;
-    let Address::Remote(next) = Address::remote(next)? else { return Err(not_git(base)) };
-    if base.scheme() == "https" && next.scheme() != "https" {
+    let next = Address::check(Url::parse(repository).map_err(|_| not_git(base))?)?;
+    if base.scheme() == "https" && next.url().scheme() != "https" {
         return Err(CloneError::refused(
             "bad_redirect",
             format!("{base} redirects from https to an unprotected address, which is not followed"),
@@ -161,7 +160,7 @@ mod tests {
         let url = Url::parse(base).unwrap();
         let question = format!("{base}{QUESTION}");
         match (next_hop(&question, &url, location), expected) {
-            (Ok(next), Ok(expected)) => assert_eq!(next.as_str(), expected),
+            (Ok(next), Ok(expected)) => assert_eq!(next.to_string(), expected),
             (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
             (got, _) => panic!("{location}: {got:?}"),
         }

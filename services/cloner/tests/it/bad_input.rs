@@ -159,16 +159,14 @@ async fn objects_that_the_host_does_not_have() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repositories_with_longer_object_ids() {
-    let folder = tempfile::tempdir().unwrap();
-    let git = |arguments: &[&str]| {
-        let output = std::process::Command::new("git").current_dir(&folder).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-    };
-    git(&["init", "--quiet", "--object-format=sha256", "."]);
-    git(&["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--allow-empty", "-m", "x"]);
-    let mut desk = Desk::new(Vec::<String>::new());
-    desk.config.allow_local_paths = true;
-    desk.refused(folder.path().to_str().unwrap(), "", "unsupported").await;
+    let git = GitFixture::empty();
+    std::fs::remove_dir_all(git.path()).unwrap();
+    git.git(&["init", "--quiet", "--bare", "--initial-branch=main", "--object-format=sha256"]);
+    let tree = git.git(&["hash-object", "-t", "tree", "-w", "/dev/null"]);
+    let commit = git.git(&["-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", &tree]);
+    git.git(&["update-ref", "refs/heads/main", &commit]);
+    let served = git.serve().await;
+    Desk::new([served.host()]).refused(&served.url(), "", "unsupported").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,19 +113,3 @@ async fn probes_tell_the_default_branch() {
     assert_eq!(fetcher.probe(&served.url()).await, Ok(Some("refs/heads/main".to_owned())));
     assert!(fetcher.probe("file:///etc").await.is_err());
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn local_paths_where_allowed() {
-    let git = GitFixture::with_files([("a", "1")]);
-    let mut desk = Desk::new(Vec::<String>::new());
-    let path = git.path().to_str().unwrap();
-    desk.refused(path, "", "address_refused").await;
-    desk.config.allow_local_paths = true;
-    for address in [path.to_owned(), format!("file://{path}")] {
-        let obtained = desk.obtain(&address, "").await.unwrap();
-        assert_eq!(contents(&obtained), [("a".to_owned(), b"1".to_vec())]);
-    }
-    desk.refused(desk.folder.path().to_str().unwrap(), "", "not_git").await;
-    let empty = GitFixture::empty();
-    assert!(desk.obtain(empty.path().to_str().unwrap(), "").await.unwrap().listing.files.is_empty());
-}

@@ -147,7 +147,7 @@ async fn a_mirror_of_many_packs_is_made_anew() {
 #[test]
 fn a_mirror_without_anything() {
     let folder = tempfile::tempdir().unwrap();
-    let address = Address::parse("https://example.org/x.git", false).unwrap();
+    let address = Address::parse("https://example.org/x.git").unwrap();
     let mirror = Mirror::take(folder.path(), WorkspaceId::generate(), &address, 1024).unwrap();
     assert!(!mirror.has_commit(Oid::from_bytes(&[1; 20]).unwrap()));
     mirror.discard().unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use caffeine_bus::{Bus, BusConfig, Outgoing, StorageProfile, provision};
-use caffeine_cloner::{Cloner, Config, Fetcher};
+use caffeine_cloner::{ClonerConfig, ClonerService, Fetcher};
 use caffeine_contract::v1::run_transition::Transition;
 use caffeine_contract::{Message, Scope, Stream, Subjects, headers, id_bytes, v1};
 use caffeine_kit::{Clients, Service as _};
@@ -37,9 +37,13 @@ impl Bench {
         let bus = Bus::connect(&config).await.unwrap();
         provision(&bus, StorageProfile::Embedded).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { data_dir: folder.path().to_owned(), allow_hosts: vec![allow_host], ..Config::default() };
+        let config = ClonerConfig {
+            data_dir: folder.path().to_owned(),
+            allow_hosts: vec![allow_host],
+            ..ClonerConfig::default()
+        };
         let clients = Clients { bus: bus.clone(), store: records.store.clone() };
-        let cloner = Cloner::from_parts(clients, Fetcher::new(config).unwrap());
+        let cloner = ClonerService::from_parts(clients, Fetcher::new(config).unwrap());
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(cloner.run(shutdown.clone()));
         Self { records, broker, bus, folder, shutdown, running }

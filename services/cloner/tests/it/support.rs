@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use caffeine_cloner::mirror::{Listed, SkipReason};
-use caffeine_cloner::{CloneError, Config, Fetcher, Obtained};
+use caffeine_cloner::{CloneError, ClonerConfig, Fetcher, Obtained};
 use caffeine_model::{Oid, RepositoryId, RunId, WorkId, WorkspaceId};
 use caffeine_store::Store;
 use caffeine_store::cloner::NewSnapshot;
@@ -17,17 +17,17 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Desk {
     pub(crate) folder: TempDir,
     pub(crate) workspace: WorkspaceId,
-    pub(crate) config: Config,
+    pub(crate) config: ClonerConfig,
 }
 
 impl Desk {
     /// A cloner that may reach these hosts.
     pub(crate) fn new<H: Into<String>>(allow_hosts: impl IntoIterator<Item = H>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config {
+        let config = ClonerConfig {
             data_dir: folder.path().to_owned(),
             allow_hosts: allow_hosts.into_iter().map(Into::into).collect(),
-            ..Config::default()
+            ..ClonerConfig::default()
         };
         Self { folder, workspace: WorkspaceId::generate(), config }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use caffeine_bus::{Bus, BusConfig, Outgoing, StorageProfile, provision};
 use caffeine_contract::{Scope, v1};
 use caffeine_embedding::StaticTable;
-use caffeine_gateway::{Gateway, GatewayConfig, generate_token};
+use caffeine_gateway::{GatewayConfig, GatewayService, generate_token};
 use caffeine_kit::{Clients, Service};
 use caffeine_model::{ANALYSER, EMBEDDING_MODEL, Generation, Lane, RepositoryId, RunId, WorkspaceId};
 use caffeine_store::Store;
@@ -56,7 +56,7 @@ impl Fixture {
             ..GatewayConfig::default()
         };
         let clients = Clients { bus: bus.clone(), store: store.clone() };
-        let gateway = Gateway::from_parts(config, clients, TABLE.clone()).await.unwrap();
+        let gateway = GatewayService::from_parts(config, clients, TABLE.clone()).await.unwrap();
         assert!(gateway.first_token().is_none(), "a given token is not shown");
         let base = format!("http://{}", gateway.address());
         let stop = CancellationToken::new();

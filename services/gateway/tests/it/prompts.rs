@@ -72,7 +72,8 @@ async fn seeding_again_changes_nothing() {
         listen: "127.0.0.1:0".parse().unwrap(),
         ..caffeine_gateway::GatewayConfig::default()
     };
-    let second = caffeine_gateway::Gateway::from_parts(config, clients, crate::fixture::TABLE.clone()).await.unwrap();
+    let second =
+        caffeine_gateway::GatewayService::from_parts(config, clients, crate::fixture::TABLE.clone()).await.unwrap();
     assert!(second.first_token().is_none(), "there is an administrator with a token");
     assert_eq!(fixture.get("/api/v1/prompts").await.1, before);
     fixture.stop().await;
