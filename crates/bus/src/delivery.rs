@@ -20,6 +20,11 @@ use crate::{Bus, Failure, FaultPoint, Inbox, Job, Outgoing, Prior, Rejection, de
 
 /// How long a delivery waits for an inbox that cannot be asked, before it is handed back.
 const INBOX_PATIENCE: Duration = Duration::from_secs(30);
+/// How long one question to the inbox may take: a server that died without a word never answers, and the heartbeat
+/// would keep the delivery here for ever.
+const INBOX_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
+/// The longest reason, in characters. Part of it can be foreign text.
+const MAX_REASON: usize = 2_000;
 /// When a delivery comes back whose outcome could not be written down.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -228,9 +233,9 @@ impl Delivery {
             return self.lost(job).await;
         }
         match failure {
-            Failure::Retry { after, reason } => self.retry(handler, job, after, reason).await,
+            Failure::Retry { after, reason } => self.retry(handler, job, after, storable(&reason)).await,
             Failure::Reject { code, reason } => {
-                self.reject(handler, job, Rejection { code: code.to_owned(), reason }).await
+                self.reject(handler, job, Rejection { code: code.to_owned(), reason: storable(&reason) }).await
             }
             Failure::Cancelled => {
                 tracing::info!("cancelled");
@@ -255,8 +260,8 @@ impl Delivery {
         reason: String,
     ) -> Outcome {
         let spec = &self.reader.spec;
-        let counted = self.reader.inbox.count_attempt(job.work, job.scope.workspace, job.scope.run, &reason).await;
-        let attempts = match counted {
+        let counted = self.reader.inbox.count_attempt(job.work, job.scope.workspace, job.scope.run, &reason);
+        let attempts = match self.in_time(counted).await {
             Ok(attempts) => attempts,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, reason, "an attempt could not be counted");
@@ -274,6 +279,9 @@ impl Delivery {
 
     /// Writes the terminal row, publishes what is owed downstream, buries the message.
     async fn reject(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>, rejection: Rejection) -> Outcome {
+        // A job that used up its time was told to stop; what it owes must still go out.
+        let job = &Arc::new(job.afresh(self.stop.child_token()));
+        let _watch = self.reader.bus.cancels.watch(job.scope.run, job.cancelled.clone());
         let (running, owned, body) = (Arc::clone(handler), Arc::clone(job), self.message.payload.clone());
         let told = rejection.clone();
         let work = async move { running.reject(&owned, body, &told).await };
@@ -330,7 +338,7 @@ impl Delivery {
     /// A delivery that ended alive is no crash.
     async fn note_end(&self, job: &Job) {
         if self.facts.delivered > 1
-            && let Err(error) = self.reader.inbox.delivery_ended(job.work).await
+            && let Err(error) = self.in_time(self.reader.inbox.delivery_ended(job.work)).await
         {
             tracing::debug!(%error, "the end of a delivery could not be noted");
         }
@@ -341,7 +349,7 @@ impl Delivery {
         let started = Instant::now();
         let mut backoff = delay::Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {
-            let error = match self.ask_inbox(work, scope).await {
+            let error = match self.in_time(self.ask_inbox(work, scope)).await {
                 Ok(known) => return Ok(known),
                 Err(error) => error,
             };
@@ -356,15 +364,22 @@ impl Delivery {
         }
     }
 
+    /// Gives an inbox that does not answer up.
+    async fn in_time<T>(
+        &self,
+        asked: impl Future<Output = Result<T, crate::InboxError>>,
+    ) -> Result<T, crate::InboxError> {
+        let within = INBOX_ANSWERS_WITHIN.min(self.reader.spec.ack_wait);
+        tokio::time::timeout(within, asked).await.unwrap_or_else(|silence| Err(crate::InboxError(Box::new(silence))))
+    }
+
     async fn ask_inbox(&self, work: WorkId, scope: &Scope) -> Result<Known, crate::InboxError> {
         let inbox = &self.reader.inbox;
         let known = inbox.prior(work).await?;
-        // The first delivery has no past, so it costs no write.
-        let crashes = if self.facts.delivered > 1 && !known.done {
-            inbox.delivery_started(work, scope.workspace, scope.run).await?
-        } else {
-            0
-        };
+        // The first delivery has no past, so it costs no write. Work whose effects are stored can still kill its
+        // reader: its outputs are made again each time.
+        let crashes =
+            if self.facts.delivered > 1 { inbox.delivery_started(work, scope.workspace, scope.run).await? } else { 0 };
         Ok(Known { known, crashes })
     }
 
@@ -379,6 +394,12 @@ impl Delivery {
             }
         }
     }
+}
+
+/// A reason in a form that every inbox stores: PostgreSQL knows no NUL, and a reason that cannot be written down would
+/// bring its message back for ever, uncounted.
+fn storable(reason: &str) -> String {
+    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON).collect()
 }
 
 /// What the inbox said, and how many deliveries ended without a word.

@@ -48,6 +48,21 @@ impl Job {
         }
     }
 
+    /// The same job with another token.
+    pub(crate) fn afresh(&self, cancelled: CancellationToken) -> Self {
+        Self {
+            scope: self.scope.clone(),
+            work: self.work,
+            key: self.key.clone(),
+            attempts: self.attempts,
+            repeat: self.repeat,
+            bus: self.bus.clone(),
+            cancelled,
+            blocking: Arc::clone(&self.blocking),
+            origin: self.origin,
+        }
+    }
+
     /// Publishes an output now and awaits its acknowledgement. Waits for room downstream; the time does not count
     /// against the job's limit.
     ///

@@ -54,8 +54,9 @@ impl From<sqlx::Error> for StoreError {
             _ => return Self::Other(error),
         };
         match code.as_str() {
-            // Classes 08 (connection), 53 (resources), 57P (shutdown, starting up).
-            code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") => {
+            // Classes 08 (connection), 53 (resources), 57P (shutdown, starting up); 25P03: idle for too long, so this
+            // process stood still.
+            code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") || code == "25P03" => {
                 Self::Unavailable(error)
             }
             "40001" | "40P01" => Self::Conflict(error),

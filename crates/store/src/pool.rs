@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{ConnectOptions, Executor as _, PgPool};
 
 use crate::StoreError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+
+/// A process that is frozen, or whose machine has died, keeps its transaction open and with it the lock of a run's row:
+/// the server ends such a transaction, or everybody else's work on that run would wait until it is given up.
+const SESSION: &str = "SET idle_in_transaction_session_timeout = '60s'";
 
 /// A pool of connections. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +42,8 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
+            // Not as a parameter of the start: poolers in between refuse those.
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(SESSION).await.map(drop) }))
             .connect_with(options)
             .await?;
         Ok(Self { pool })
@@ -86,5 +92,36 @@ impl Store {
     /// Closes all connections after their statements have ended.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use caffeine_testkit::TestDatabase;
+
+    use super::Store;
+    use crate::StoreError;
+
+    #[tokio::test]
+    async fn a_transaction_that_nobody_goes_on_with_is_ended() {
+        let database = TestDatabase::create().await;
+        let store = Store::connect(database.url(), 1, "test").await.unwrap();
+        let mut tx = store.pool.begin().await.unwrap();
+        let timeout: String =
+            sqlx::query_scalar("SHOW idle_in_transaction_session_timeout").fetch_one(&mut *tx).await.unwrap();
+        assert_eq!(timeout, "1min");
+
+        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '1ms'").execute(&mut *tx).await.unwrap();
+        // The server hangs up; whatever is asked next finds out.
+        let gone = "SELECT count(*) = 0 AS gone FROM pg_stat_activity WHERE application_name = 'test' \
+                    AND datname = current_database() AND pid <> pg_backend_pid()";
+        caffeine_testkit::eventually(std::time::Duration::from_secs(10), || async {
+            sqlx::query_scalar(gone).fetch_one(database.pool()).await.unwrap()
+        })
+        .await;
+        let error = StoreError::from(sqlx::query("SELECT 1").execute(&mut *tx).await.unwrap_err());
+        assert!(matches!(error, StoreError::Unavailable(_)), "nobody's fault: {error:?}");
+        drop(tx);
+        store.ping().await.expect("a new connection is made");
     }
 }

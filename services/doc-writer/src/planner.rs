@@ -121,7 +121,12 @@ impl Planner {
             RunReadiness::Waiting => {}
             RunReadiness::Failed(reason) => {
                 for document in readiness.documents {
-                    outputs.push(outputs::failed(scope, &self.clock, document, "run_failed", &reason));
+                    // One that had begun is not concerned: it ends by its own pages, so they are asked for again.
+                    if self.has_begun(scope, document).await? {
+                        outputs.extend(self.begin(scope, work, document).await?);
+                    } else {
+                        outputs.push(outputs::failed(scope, &self.clock, document, "run_failed", &reason));
+                    }
                 }
             }
             RunReadiness::Ready => {
@@ -131,6 +136,11 @@ impl Planner {
             }
         }
         Ok(outputs)
+    }
+
+    async fn has_begun(&self, scope: &Scope, document: DocumentId) -> Result<bool, Failure> {
+        let pages = self.store.document_pages(scope.workspace, document).await.map_err(store_failure)?;
+        Ok(!pages.is_empty())
     }
 
     /// Plans the pages of a document, unless that was done before; the answer comes from the rows either way.

@@ -161,3 +161,74 @@ async fn a_message_that_kills_its_readers_is_rejected_unrun() {
     assert_eq!(handler.calls().len(), 1);
     assert_eq!(fixture.contents(Stream::Dead).await[0].header(headers::DEAD_CODE), "kills_its_reader");
 }
+
+#[tokio::test]
+async fn work_that_used_up_its_time_pays_what_it_owes() {
+    let fixture = Fixture::new().await;
+    let sent = fixture.batch(5);
+    // Stored effects keep the rejection from being remembered: it must succeed in this very delivery.
+    fixture.inbox.priors.lock().unwrap().insert(sent.work(), Prior { done: true, ..Prior::default() });
+    fixture.bus.try_publish(&sent).await.unwrap();
+    let handler = Script::new(|seen, _| async move {
+        seen.cancelled.cancelled().await;
+        Err(Failure::Cancelled)
+    });
+    let mut spec = quick();
+    spec.time_limit = Duration::from_millis(200);
+    spec.attempts = 1;
+    let worker = fixture.start(spec, &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    assert_eq!(handler.calls().len(), 1);
+    assert_eq!(fixture.count(Stream::Chunks).await, 1, "what was owed downstream");
+    assert_eq!(fixture.contents(Stream::Dead).await[0].header(headers::DEAD_CODE), "attempts_used_up");
+}
+
+#[tokio::test]
+async fn work_whose_effects_are_stored_can_kill_its_readers_too() {
+    let fixture = Fixture::new().await;
+    let sent = fixture.batch(4);
+    fixture.inbox.priors.lock().unwrap().insert(sent.work(), Prior { done: true, ..Prior::default() });
+    fixture.inbox.crashes.store(caffeine_contract::table::MAX_UNEXPLAINED_DELIVERIES, Ordering::SeqCst);
+    fixture.bus.try_publish(&sent).await.unwrap();
+    // The first delivery comes back; a third one would be the end of this test's patience.
+    let handler = Script::new(|_, _| async { Err(Failure::HandBack { after: Duration::from_millis(100) }) });
+    let worker = fixture.start(quick(), &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    assert_eq!(handler.calls().len(), 1);
+    assert_eq!(fixture.contents(Stream::Dead).await[0].header(headers::DEAD_CODE), "kills_its_reader");
+}
+
+#[tokio::test]
+async fn reasons_can_be_written_down() {
+    let fixture = Fixture::new().await;
+    fixture.publish_batches(1).await;
+    let long = format!("a\0b\nc{}", "x".repeat(5_000));
+    let handler = Script::new(move |_, call| {
+        let reason = long.clone();
+        async move { Err(if call == 0 { Failure::retry(reason) } else { Failure::reject("bad", reason) }) }
+    });
+    let worker = fixture.start(quick(), &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    let counted = fixture.inbox.reasons.lock().unwrap().clone();
+    let rejected = handler.rejections.lock().unwrap()[0].1.reason.clone();
+    for reason in [&counted[0], &rejected] {
+        assert!(reason.starts_with("a b cx") && reason.len() == 2_000, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn an_inbox_that_does_not_answer_is_asked_again() {
+    let fixture = Fixture::new().await;
+    fixture.inbox.silent.store(1, Ordering::SeqCst);
+    fixture.publish_batches(1).await;
+    let handler = Script::simple();
+    let mut spec = quick();
+    spec.ack_wait = Duration::from_secs(1);
+    let worker = fixture.start(spec, &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    assert_eq!(handler.calls().len(), 1);
+}

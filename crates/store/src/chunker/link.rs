@@ -81,6 +81,8 @@ impl Store {
 
 /// Takes the run's linking lock and says whether the run is linked already. Batches do not wait for this lock.
 async fn begin(tx: &mut PgConnection, of: &WorkOf) -> Result<bool, StoreError> {
+    // The transaction is idle while the snapshot is linked; as long as the job may take.
+    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '20min'").execute(&mut *tx).await?;
     sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", format!("link/{}", of.run))
         .execute(&mut *tx)
         .await?;

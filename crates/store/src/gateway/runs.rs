@@ -318,7 +318,9 @@ async fn create_run(
         return Ok(None);
     };
     let waiting = sqlx::query!(
-        "SELECT run_id, state FROM runs WHERE repository_id = $1 AND ref = $2 AND ended_at IS NULL",
+        "SELECT run_id, state FROM runs \
+         WHERE workspace_id = $1 AND repository_id = $2 AND ref = $3 AND ended_at IS NULL",
+        workspace.as_uuid(),
         repository.as_uuid(),
         reference
     )

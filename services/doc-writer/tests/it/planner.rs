@@ -116,6 +116,23 @@ async fn rejected_messages_end_their_documents() {
 }
 
 #[tokio::test]
+async fn a_late_failure_leaves_what_has_begun_alone() {
+    let fixture = Fixture::new().await;
+    let (begun, late) = (structural(), structural());
+    let (_, pages) = fixture.begin(&begun).await;
+    // Another document could not be planned, so the message that was to begin both was given up.
+    let rejection = Rejection { code: "attempts_used_up".to_owned(), reason: "No plan.".to_owned() };
+    let ready = v1::DocumentReady { phase: INDEXED.into(), ..v1::DocumentReady::default() };
+    let outputs = fixture.planner.reject_ready(&fixture.scope, fixture.work(&ready), &rejection).await.unwrap();
+    assert_eq!(outputs, []);
+    let again = fixture.request(&begun).await.unwrap();
+    assert_eq!(slugs(&again), pages, "a repeat asks for the pages again");
+    assert_eq!(transitions(&again), [format!("planned {}", pages.len())]);
+    let failed = fixture.request(&late).await.unwrap();
+    assert_eq!(transitions(&failed), ["completed 0/0 run_failed: No plan."]);
+}
+
+#[tokio::test]
 async fn other_versions_and_deleted_repositories() {
     let mut fixture = Fixture::new().await;
     let own = fixture.scope.clone();
