@@ -40,8 +40,10 @@ impl Report {
 pub(crate) async fn doctor() -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut report = Report::default();
-    programs(&mut report);
-    match Configuration::from_process(None) {
+    let configuration = Configuration::from_process(None);
+    let settings = configuration.as_ref().ok().and_then(|configuration| configuration.settings().ok());
+    programs(&mut report, settings.as_ref());
+    match configuration {
         Ok(configuration) => {
             sections(&mut report, &configuration);
             match configuration.settings() {
@@ -62,10 +64,12 @@ pub(crate) async fn doctor() -> anyhow::Result<ExitCode> {
     Ok(if report.problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn programs(report: &mut Report) {
-    match Tools::locate() {
-        Ok(_) => report.ok("programs", "nats-server and PostgreSQL for the embedded mode are in place"),
-        Err(error) => report.note("programs", &format!("the embedded mode cannot start servers of its own: {error}")),
+fn programs(report: &mut Report, settings: Option<&Settings>) {
+    let has_servers = settings.is_some_and(|settings| settings.nats_url.is_some() && settings.database_url.is_some());
+    if !has_servers {
+        let outcome =
+            Tools::locate().map(|_| "nats-server and PostgreSQL for the embedded mode are in place".to_owned());
+        report.check("programs", outcome);
     }
     let git = std::process::Command::new("git").arg("--version").output();
     match git {

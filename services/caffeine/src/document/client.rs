@@ -70,7 +70,9 @@ impl Client {
     pub(crate) async fn template_id(&self, name: &str) -> anyhow::Result<String> {
         let page: Value = self.get("prompts?limit=200").await?;
         let templates = page["items"].as_array().cloned().unwrap_or_default();
-        let found = templates.iter().find(|template| template["name"].as_str() == Some(name));
+        let found = templates
+            .iter()
+            .find(|template| template["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name)));
         if let Some(id) = found.and_then(|template| template["id"].as_str()) {
             return Ok(id.to_owned());
         }

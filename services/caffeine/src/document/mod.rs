@@ -94,6 +94,9 @@ impl Target {
             return Ok(Self::Url(text.to_owned()));
         }
         let path = Path::new(text);
+        if !path.exists() && text.contains('@') && text.contains(':') {
+            bail!("{text} looks like an SSH address, which is not supported: use the https:// address");
+        }
         if !path.exists() {
             bail!("{text} is neither an http:// or https:// address nor an existing directory");
         }
