@@ -14,6 +14,7 @@
 //! To add a setting that all services share: a field of [`Settings`] with its default, and its name in
 //! `config::COMMON`.
 
+mod arguments;
 mod config;
 mod health;
 mod inbox;

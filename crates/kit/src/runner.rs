@@ -1,5 +1,6 @@
 //! From `main` to the end of a service.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,25 +9,35 @@ use caffeine_bus::{Bus, verify_service};
 use caffeine_store::{MigrationStatus, Store};
 use tokio_util::sync::CancellationToken;
 
+use crate::arguments::{Request, program, usage, version};
 use crate::config::{Configuration, Settings};
 use crate::{Clients, Health, Service, Telemetry, redact_url, shutdown_on_signals};
 
-/// The whole `main` of a service's own binary. `--config <file>` is its only argument.
+/// The whole `main` of a service's own binary `caffeine-<service>`: `--config <file>`, `--help` and `--version`.
 #[must_use]
 pub fn main<S: Service>() -> ExitCode {
-    let name = S::NAME.as_str();
-    let outcome = arguments().and_then(|file| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
-        runtime.block_on(process::<S>(file))
+    let outcome = Request::parse(std::env::args_os().skip(1)).and_then(|request| match request {
+        Request::Run(file) => run_alone::<S>(file),
+        Request::Help => say(&usage(S::NAME)),
+        Request::Version => say(&version(S::NAME)),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The log may not exist yet, so the chain goes to standard error, once.
-            eprintln!("{name}: {error:#}");
+            eprintln!("{}: {error:#}", program(S::NAME));
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_alone<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
+    runtime.block_on(process::<S>(file))
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("write to standard output")
 }
 
 /// Connects to broker and database, and refuses what this program was not built for.
@@ -108,16 +119,4 @@ async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
     clients.store.close().await;
     telemetry.shutdown();
     outcome
-}
-
-fn arguments() -> anyhow::Result<Option<PathBuf>> {
-    let mut arguments = std::env::args_os().skip(1);
-    let Some(first) = arguments.next() else { return Ok(None) };
-    if first != "--config" {
-        bail!("unknown argument {}: only `--config <file>` is known", first.display());
-    }
-    match (arguments.next(), arguments.next()) {
-        (Some(file), None) => Ok(Some(file.into())),
-        _ => bail!("`--config` takes one file"),
-    }
 }

@@ -2,9 +2,11 @@
 //!
 //! The file is TOML. Settings that all services share stand at its top, those of a service in its section
 //! (`[cloner]`). In the environment they are `CAFFEINE_<KEY>` and `CAFFEINE_CLONER_<KEY>`; two underscores descend
-//! into a table. `CAFFEINE_<…>_FILE` names a file that holds the value, for secrets.
+//! into a table. `CAFFEINE_<…>_FILE` names a file that holds the value, for secrets. A list may be written as text whose
+//! items are separated by commas.
 
 mod error;
+mod list;
 mod nearest;
 mod settings;
 
@@ -103,9 +105,10 @@ impl Configuration {
                     source,
                 })?;
                 let secret = text.trim_end_matches(['\r', '\n']).to_owned();
-                figment = figment.merge((key.as_str(), Value::from(secret)));
+                figment = figment.merge((key.as_str(), Value::from(secret.clone())));
+                variables.insert(key, (name.clone(), secret));
             } else {
-                // An unquoted value is typed by its looks; `extract` falls back to text where text is wanted.
+                // An unquoted value is typed by its looks; `extract` falls back to text, or to a list, where one is wanted.
                 let parsed: Value = value.parse().unwrap_or_else(|never| match never {});
                 figment = figment.merge((key.as_str(), parsed));
                 variables.insert(key, (name.clone(), value.clone()));
@@ -139,9 +142,9 @@ impl Configuration {
         self.extract(self.figment.focus(name), name)
     }
 
-    /// Deserializes, taking a value of the environment as text where its looks misled.
+    /// Deserializes, taking a value of the environment as text or as a list where its looks misled.
     fn extract<C: DeserializeOwned>(&self, mut figment: Figment, section: &str) -> Result<C, ConfigError> {
-        // Each round turns one variable into text, so it ends.
+        // Each round turns one variable into what is wanted, so it ends.
         for _ in 0..=self.variables.len() {
             let error = match figment.extract::<C>() {
                 Ok(value) => return Ok(value),
@@ -155,6 +158,13 @@ impl Configuration {
                 && !matches!(actual, figment::error::Actual::Str(_))
             {
                 figment = figment.merge((path.as_str(), Value::from(text.clone())));
+                continue;
+            }
+            if let (Kind::InvalidType(_, expected), Some((_, text))) = (&error.kind, variable)
+                && list::is_wanted(expected)
+                && let Some(items) = list::items(text)
+            {
+                figment = figment.merge((path.as_str(), Value::from(items)));
                 continue;
             }
             return Err(self.explain(&error, &key, section));
@@ -178,6 +188,12 @@ impl Configuration {
                     None => format!("the setting `{full}`"),
                 };
                 return ConfigError::unknown(what, field, known);
+            }
+            Kind::InvalidType(_, expected) if list::is_wanted(expected) && self.variables.contains_key(key) => {
+                format!("must be a list: {}", list::HOW_IN_A_VARIABLE)
+            }
+            Kind::InvalidType(_, expected) if list::is_wanted(expected) => {
+                format!("must be a list: {}", list::HOW_IN_A_FILE)
             }
             Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => format!("must be {expected}"),
             Kind::InvalidLength(_, expected) => format!("must have {expected}"),

@@ -9,6 +9,7 @@ use super::{Configuration, LogFormat};
 struct Cloner {
     max_bytes: u64,
     cache: String,
+    hosts: Vec<String>,
     limits: Limits,
 }
 
@@ -47,7 +48,10 @@ fn environment_beats_file_beats_default() {
     assert_eq!(settings.log_format, Some(LogFormat::Json));
     assert_eq!(settings.database_connections, 8);
     let cloner: Cloner = configuration.section("cloner").unwrap();
-    assert_eq!(cloner, Cloner { max_bytes: 7, cache: "/b".to_owned(), limits: Limits { depth: 3 } });
+    assert_eq!(
+        cloner,
+        Cloner { max_bytes: 7, cache: "/b".to_owned(), limits: Limits { depth: 3 }, ..Cloner::default() }
+    );
     assert_eq!(configuration.section::<Cloner>("chunker").unwrap(), Cloner::default());
 }
 
@@ -57,6 +61,41 @@ fn digits_are_text_where_text_is_wanted() {
     let configuration = load("", &environment).unwrap();
     assert_eq!(configuration.settings().unwrap().nats_prefix, "0123");
     assert_eq!(configuration.section::<Cloner>("cloner").unwrap().cache, "true");
+}
+
+#[test]
+fn lists_are_separated_by_commas() {
+    let check = |value: &str, expected: &[&str]| {
+        let configuration = load("[cloner]\nhosts = ['file:1']\n", &[("CAFFEINE_CLONER_HOSTS", value)]).unwrap();
+        assert_eq!(configuration.section::<Cloner>("cloner").unwrap().hosts, expected, "{value}");
+    };
+    check("127.0.0.1:18777,git.corp:443", &["127.0.0.1:18777", "git.corp:443"]);
+    check(" git.corp:443 , ", &["git.corp:443"]);
+    check("git.corp", &["git.corp"]);
+    check("8080", &["8080"]);
+    check("[::1]:443,git.corp:443", &["[::1]:443", "git.corp:443"]);
+    check("git.corp:443,[::1]:443", &["git.corp:443", "[::1]:443"]);
+    check(r#"["127.0.0.1:18777", "git.corp:443"]"#, &["127.0.0.1:18777", "git.corp:443"]);
+    check("[]", &[]);
+    check("", &[]);
+}
+
+#[test]
+fn lists_come_from_files() {
+    let list = file("a:1,b:2\n");
+    let configuration = load("", &[("CAFFEINE_CLONER_HOSTS_FILE", list.path().to_str().unwrap())]).unwrap();
+    assert_eq!(configuration.section::<Cloner>("cloner").unwrap().hosts, ["a:1", "b:2"]);
+}
+
+#[test]
+fn a_wrong_list_is_told_how_to_write_one() {
+    for value in [r#"["a:1""#, "'a:1', 'b:2'", "{a=1}", "a:1,[b:2"] {
+        let answer = refusal("", &[("CAFFEINE_CLONER_HOSTS", value)]);
+        assert!(answer.contains("`CAFFEINE_CLONER_HOSTS` must be a list: separate"), "{value}: {answer}");
+        assert!(!answer.contains("a:1"), "{answer}");
+    }
+    let answer = refusal("[cloner]\nhosts = 'a:1,b:2'", &[]);
+    assert!(answer.contains("`cloner.hosts`") && answer.contains(r#"must be a list: write ["…", "…"]"#), "{answer}");
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn commands_that_fail(stack: &Stack, missing: &str) {
         (missing, "check the address for a typing error"),
         ("file:///etc", "Give the https:// address"),
         ("ext::sh", "neither an http"),
-        ("git@host:a/b.git", "neither an http"),
+        ("git@host:a/b.git", "use the https:// address"),
         ("/etc", "not a git repository"),
     ];
     for (address, words) in bad {
