@@ -5,7 +5,8 @@ use crate::{Language, SkipReason};
 /// The mean line length, in bytes, above which a web asset counts as minified.
 const MINIFIED_MEAN: usize = 300;
 
-/// The longest line, in bytes, of a web asset that is not minified.
+/// The line length, in bytes, above which a web asset counts as minified if that line is most of the file: a long
+/// line of data in a file that is otherwise written by hand is none.
 const MINIFIED_LINE: usize = 5_000;
 
 const LFS_HEAD: &[u8] = b"version https://git-lfs.github.com/spec/v1";
@@ -37,14 +38,12 @@ fn is_minified(language: Language, text: &str) -> bool {
     if !is_web_asset || text.len() < MINIFIED_LINE {
         return false;
     }
-    let mut lines = 0_usize;
+    let (mut lines, mut longest) = (0_usize, 0_usize);
     for line in text.lines() {
-        if line.len() > MINIFIED_LINE {
-            return true;
-        }
         lines += 1;
+        longest = longest.max(line.len());
     }
-    text.len() / lines.max(1) > MINIFIED_MEAN
+    text.len() / lines.max(1) > MINIFIED_MEAN || (longest > MINIFIED_LINE && longest > text.len() / 2)
 }
 
 #[cfg(test)]
@@ -69,6 +68,11 @@ mod tests {
         assert_eq!(after_decoding(Language::JavaScript, &line), Some(SkipReason::Minified));
         assert_eq!(after_decoding(Language::Css, &even), Some(SkipReason::Minified));
         assert_eq!(after_decoding(Language::Rust, &line), None);
+        let short = |count| "  key: value of forty characters or so,\n".repeat(count);
+        let one_of_many = format!("{}{}\n", short(921), "x".repeat(32_333));
+        assert_eq!(after_decoding(Language::JavaScript, &one_of_many), None);
+        let mostly_one = format!("{}{}\n", short(200), "x".repeat(32_333));
+        assert_eq!(after_decoding(Language::JavaScript, &mostly_one), Some(SkipReason::Minified));
         assert_eq!(after_decoding(Language::Text, " \n\t"), Some(SkipReason::Empty));
     }
 }

@@ -96,12 +96,6 @@ impl Subjects {
         format!("{}.control.{verb}.{id}", self.root())
     }
 
-    /// Every command.
-    #[must_use]
-    pub fn controls(&self) -> String {
-        format!("{}.control.>", self.root())
-    }
-
     /// Where a dead letter of a durable goes. `workspace` and `repository` come from headers and may be unknown.
     #[must_use]
     pub fn dead(&self, stage: &str, workspace: &str, repository: &str) -> String {

@@ -15,9 +15,21 @@ pub(super) fn module(packages: &Packages<'_>, path: &str) -> Module {
     if !host.contains('.') {
         return Module::Unknown;
     }
+    if let Some(required) = packages.go_requirement(path) {
+        return Module::External(required.to_owned());
+    }
     // Hosts of code name a package by owner and repository; other paths are modules as they are.
     let is_forge = matches!(host, "github.com" | "gitlab.com" | "bitbucket.org" | "codeberg.org");
-    let length = if is_forge { 2 } else { 1 };
-    let package: Vec<&str> = std::iter::once(host).chain(parts.take(length)).collect();
+    let length = if is_forge || path.starts_with("golang.org/x/") { 2 } else { 1 };
+    let mut package = vec![host];
+    package.extend(parts.by_ref().take(length));
+    package.extend(parts.next().filter(|part| is_major_version(part)));
     Module::External(package.join("/"))
+}
+
+/// `v2` and above: part of the module's name.
+fn is_major_version(part: &str) -> bool {
+    let digits = part.strip_prefix('v').unwrap_or_default();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && !digits.starts_with('0') && digits != "1"
 }

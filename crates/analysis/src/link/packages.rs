@@ -1,6 +1,6 @@
 //! The packages of the repository itself: its own names count as internal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::LinkFile;
 use super::index::{FileId, Index, Target, ancestors, folder};
@@ -23,6 +23,8 @@ pub(super) struct Packages<'input> {
     go_folders: HashMap<&'input str, usize>,
     /// Go: module path and directory, longest path first.
     go_modules: Vec<(&'input str, &'input str)>,
+    /// Go: paths of the modules that any `go.mod` requires.
+    go_requirements: HashSet<&'input str>,
     /// Java: by name.
     java: HashMap<String, usize>,
     /// npm: manifests by package name.
@@ -42,6 +44,7 @@ impl<'input> Packages<'input> {
             of_file: HashMap::new(),
             go_folders: HashMap::new(),
             go_modules: Vec::new(),
+            go_requirements: HashSet::new(),
             java: HashMap::new(),
             npm: HashMap::new(),
             npm_folders: BTreeSet::new(),
@@ -63,6 +66,9 @@ impl<'input> Packages<'input> {
             let home = folder(&file.path);
             if manifest.kind == ManifestKind::Npm {
                 self.npm_folders.insert(home);
+            }
+            if manifest.kind == ManifestKind::GoMod {
+                self.go_requirements.extend(manifest.dependencies.iter().map(String::as_str));
             }
             let Some(name) = manifest.name.as_deref().filter(|name| !name.is_empty()) else {
                 continue;
@@ -178,6 +184,15 @@ impl<'input> Packages<'input> {
             }
         }
         None
+    }
+
+    /// The required Go module that a package at this import path belongs to: the one with the longest path.
+    pub(super) fn go_requirement<'path>(&self, path: &'path str) -> Option<&'path str> {
+        let mut candidate = path;
+        while !self.go_requirements.contains(candidate) {
+            candidate = candidate.rsplit_once('/')?.0;
+        }
+        Some(candidate)
     }
 
     pub(super) fn java_package(&self, name: &str) -> Option<usize> {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::index::{FileId, Index, fits};
 use super::rust_tree::RustTree;
 use super::standard;
-use crate::{ImportKind, Language, Ref, RefKind, Symbol, SymbolKind};
+use crate::{ImportKind, Language, ManifestKind, Ref, RefKind, Symbol, SymbolKind};
 
 /// How many re-exports are followed.
 const MAX_DEPTH: usize = 8;
@@ -47,6 +47,8 @@ pub(super) struct RustNames<'index, 'input> {
     bound: HashMap<FileId, Bound<'input>>,
     /// Per file: modules that are other files.
     files_of_modules: HashMap<FileId, HashSet<&'input str>>,
+    /// Packages that any manifest depends on, by the name code imports them under.
+    dependencies: HashMap<String, &'input str>,
     /// Lookups in progress or done, by module and name.
     known: RefCell<HashMap<Lookup, Option<Place>>>,
     lookups: Cell<u32>,
@@ -76,8 +78,17 @@ impl<'index, 'input> RustNames<'index, 'input> {
             let declared = file.imports.iter().filter(|import| import.kind == ImportKind::Mod);
             files_of_modules.insert(id, declared.map(|import| import.module.as_str()).collect());
         }
-        let tree = RustTree::new(index);
-        Self { index, tree, impls, types, bound, files_of_modules, known: RefCell::default(), lookups: Cell::new(0) }
+        Self {
+            index,
+            tree: RustTree::new(index),
+            impls,
+            types,
+            bound,
+            files_of_modules,
+            dependencies: dependencies(index),
+            known: RefCell::default(),
+            lookups: Cell::new(0),
+        }
     }
 
     /// The file that `mod name;` declares.
@@ -96,10 +107,18 @@ impl<'index, 'input> RustNames<'index, 'input> {
         let is_internal =
             matches!(first, "crate" | "self" | "super" | "Self" | "") || self.tree.crate_root(first).is_some();
         let is_local = is_internal || standard::is_rust(first) || self.in_module(file, None, first, 0).is_some();
+        if is_local {
+            return Used::Unknown;
+        }
+        // Where manifests say what there is, any other name is one of the code's own that was not found.
+        if !self.dependencies.is_empty() {
+            let package = self.dependencies.get(first);
+            return package.map_or(Used::Unknown, |package| Used::External((*package).to_owned()));
+        }
         let is_crate_name = first
             .chars()
             .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_');
-        if is_local || !is_crate_name { Used::Unknown } else { Used::External(first.to_owned()) }
+        if is_crate_name { Used::External(first.to_owned()) } else { Used::Unknown }
     }
 
     /// What a mention means, and by which tier that is known.
@@ -330,6 +349,19 @@ impl<'index, 'input> RustNames<'index, 'input> {
         }
         self.module_file(file, &symbol.qualified).map(|child| Place::Module(child, None))
     }
+}
+
+/// What the Cargo manifests of the repository depend on, by the name in code.
+fn dependencies<'input>(index: &Index<'input>) -> HashMap<String, &'input str> {
+    let mut found: HashMap<String, &str> = HashMap::new();
+    let manifests = index.files.iter().filter_map(|file| file.manifest.as_ref());
+    for manifest in manifests.filter(|manifest| manifest.kind == ManifestKind::Cargo) {
+        let own = manifest.dependencies.iter().map(|name| (name, name));
+        for (key, package) in own.chain(&manifest.renamed) {
+            found.entry(key.replace('-', "_")).or_insert(package);
+        }
+    }
+    found
 }
 
 /// The type that an `impl` block is for.

@@ -22,14 +22,22 @@ pub(super) fn parse(text: &str) -> Option<Manifest> {
     } else {
         document.table(&["workspace"])?;
     }
-    for name in DEPENDENCY_TABLES {
-        manifest.dependencies.extend(document.table(&[name]).into_iter().flat_map(names));
-    }
-    manifest.dependencies.extend(document.table(&["workspace", "dependencies"]).into_iter().flat_map(names));
+    let mut tables: Vec<&DeTable<'_>> = DEPENDENCY_TABLES.iter().filter_map(|name| document.table(&[name])).collect();
+    tables.extend(document.table(&["workspace", "dependencies"]));
     for target in document.table(&["target"]).into_iter().flat_map(|targets| targets.values()) {
-        let tables =
+        let of_target =
             DEPENDENCY_TABLES.iter().filter_map(|name| target.get_ref().as_table()?.get(*name)?.get_ref().as_table());
-        manifest.dependencies.extend(tables.flat_map(names));
+        tables.extend(of_target);
+    }
+    for (key, value) in tables.into_iter().flat_map(|table| table.iter()) {
+        let key = key.get_ref().to_string();
+        match own_name(value) {
+            Some(package) => {
+                manifest.dependencies.push(package.clone());
+                manifest.renamed.entry(key).or_insert(package);
+            }
+            None => manifest.dependencies.push(key),
+        }
     }
     if let Some(library) = document.root.get("lib") {
         let fallback = manifest.name.clone().unwrap_or_default().replace('-', "_");
@@ -43,12 +51,9 @@ pub(super) fn parse(text: &str) -> Option<Manifest> {
     Some(manifest)
 }
 
-/// The packages of a dependency table, under their own names.
-fn names(table: &DeTable<'_>) -> Vec<String> {
-    let own_name = |value: &Spanned<DeValue<'_>>| {
-        value.get_ref().as_table()?.get("package")?.get_ref().as_str().map(str::to_owned)
-    };
-    table.iter().map(|(key, value)| own_name(value).unwrap_or_else(|| key.get_ref().to_string())).collect()
+/// The package behind a dependency whose key is a name of the manifest's own choice.
+fn own_name(value: &Spanned<DeValue<'_>>) -> Option<String> {
+    value.get_ref().as_table()?.get("package")?.get_ref().as_str().map(str::to_owned)
 }
 
 fn entry(
@@ -80,6 +85,7 @@ mod tests {
         assert_eq!((manifest.name.as_deref(), manifest.name_line), (Some("a-b"), Some(3)));
         assert_eq!((manifest.version, manifest.licence.as_deref()), (None, Some("MIT")));
         assert_eq!(manifest.dependencies, ["libc", "new", "serde"]);
+        assert_eq!(manifest.renamed.into_iter().collect::<Vec<_>>(), [("old".to_owned(), "new".to_owned())]);
         let entries: Vec<_> = manifest
             .entry_points
             .iter()

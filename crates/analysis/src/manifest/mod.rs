@@ -7,6 +7,8 @@ mod npm;
 mod pyproject;
 mod spans;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The most dependencies and entry points kept of one manifest.
@@ -28,6 +30,9 @@ pub struct Manifest {
     pub licence: Option<String>,
     /// Names of direct dependencies of every kind, sorted, without duplicates.
     pub dependencies: Vec<String>,
+    /// Cargo: dependencies that code names differently, from the manifest's key to the package's own name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub renamed: BTreeMap<String, String>,
     /// What can be run or imported, in order of line.
     pub entry_points: Vec<EntryPoint>,
     /// Line of the name, from 1.
@@ -43,6 +48,7 @@ impl Manifest {
             version: None,
             licence: None,
             dependencies: Vec::new(),
+            renamed: BTreeMap::new(),
             entry_points: Vec::new(),
             name_line: None,
         }
@@ -52,6 +58,9 @@ impl Manifest {
         self.dependencies.sort();
         self.dependencies.dedup();
         self.dependencies.truncate(MAX_ENTRIES);
+        while self.renamed.len() > MAX_ENTRIES {
+            self.renamed.pop_last();
+        }
         self.entry_points.sort_by(|left, right| (left.line, &left.name).cmp(&(right.line, &right.name)));
         self.entry_points.truncate(MAX_ENTRIES);
         self

@@ -93,6 +93,19 @@ fn rust() {
 }
 
 #[test]
+fn rust_packages_are_those_that_manifests_name() {
+    let uses = "use async_nats::jetstream;\nuse jetstream::Context;\nuse imp::Thing;\nuse std::fmt;\nuse alloc::vec::Vec;\nuse old::Renamed;\nuse sub::x::Y;\n";
+    let cargo = "[package]\nname = \"a\"\n[dependencies]\nasync-nats = \"1\"\nold = { package = \"new-one\", version = \"1\" }\n";
+    let member = "[package]\nname = \"b\"\n[dev-dependencies]\nsub = \"1\"\n";
+    let names = |files: &[(&str, &str)]| externals(files).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let declared = [("Cargo.toml", cargo), ("b/Cargo.toml", member), ("src/lib.rs", uses)];
+    assert_eq!(names(&declared), ["async-nats", "new-one", "sub"]);
+    // Without a manifest the code is all there is to go by.
+    let alone = [("Cargo.toml", "[package]\nname = \"a\"\n"), ("src/lib.rs", uses)];
+    assert_eq!(names(&alone), ["async_nats", "imp", "jetstream", "old", "sub"]);
+}
+
+#[test]
 fn rust_traits_and_globs() {
     let files = [
         ("src/lib.rs", "mod shape;\nmod square;\n"),
@@ -223,6 +236,32 @@ fn go() {
         ]
     );
     assert_eq!(externals(&files), [("github.com/a/b".to_owned(), 1)]);
+}
+
+#[test]
+fn go_packages_are_modules() {
+    let imports = "package main\n\nimport (\n\t\"golang.org/x/crypto/ssh\"\n\t\"github.com/tdewolff/minify/v2/html\"\n\t\"example.com/deep/er/sub/pkg\"\n\t\"github.com/a/b/c\"\n\t\"github.com/a/b/verb\"\n\t\"gopkg.in/yaml.v3\"\n\t\"example.com/deeper\"\n)\n";
+    let counted =
+        |names: &[(&str, u32)]| names.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect::<Vec<_>>();
+    let module = "module example.org/m\nrequire (\n\tgithub.com/tdewolff/minify/v2 v2.1.0\n\texample.com/deep v1.0.0\n\texample.com/deep/er/sub v1.0.0\n)\n";
+    let expected = [
+        ("example.com/deep/er/sub", 1),
+        ("example.com/deeper", 1),
+        ("github.com/a/b", 2),
+        ("github.com/tdewolff/minify/v2", 1),
+        ("golang.org/x/crypto", 1),
+        ("gopkg.in/yaml.v3", 1),
+    ];
+    assert_eq!(externals(&[("go.mod", module), ("main.go", imports)]), counted(&expected));
+    let expected = [
+        ("example.com/deep", 1),
+        ("example.com/deeper", 1),
+        ("github.com/a/b", 2),
+        ("github.com/tdewolff/minify/v2", 1),
+        ("golang.org/x/crypto", 1),
+        ("gopkg.in/yaml.v3", 1),
+    ];
+    assert_eq!(externals(&[("main.go", imports)]), counted(&expected));
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::io::Write as _;
 
 use serde::Deserialize;
 
-use super::{Configuration, LogFormat};
+use super::{Configuration, LogFormat, Settings};
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -85,6 +85,36 @@ fn lists_come_from_files() {
     let list = file("a:1,b:2\n");
     let configuration = load("", &[("CAFFEINE_CLONER_HOSTS_FILE", list.path().to_str().unwrap())]).unwrap();
     assert_eq!(configuration.section::<Cloner>("cloner").unwrap().hosts, ["a:1", "b:2"]);
+}
+
+#[test]
+fn a_file_with_the_value_beats_the_variable() {
+    let secret = file("from the file");
+    let path = secret.path().to_str().unwrap();
+    let environment = [("CAFFEINE_CLONER_CACHE_FILE", path), ("CAFFEINE_CLONER_CACHE", "given")];
+    let configuration = load("", &environment).unwrap();
+    assert_eq!(configuration.section::<Cloner>("cloner").unwrap().cache, "from the file");
+}
+
+#[test]
+fn every_shared_setting_is_documented_with_its_default() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for key in super::COMMON {
+        let row = format!("| `CAFFEINE_{}` | `{key}` |", key.to_ascii_uppercase());
+        assert!(page.contains(&row), "docs/configuration.md has no row {row}");
+    }
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let written = load(example, &[]).unwrap().settings().unwrap();
+    // These three have no default, or one that depends on the terminal.
+    let usual = Settings {
+        nats_url: written.nats_url.clone(),
+        database_url: written.database_url.clone(),
+        log_format: written.log_format,
+        ..Settings::default()
+    };
+    assert_eq!(format!("{written:?}"), format!("{usual:?}"));
+    assert_eq!(written.nats_timings, usual.nats_timings);
 }
 
 #[test]

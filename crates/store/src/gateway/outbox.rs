@@ -85,21 +85,6 @@ impl Store {
         .await?;
         Ok(())
     }
-
-    /// How many messages wait, and for how many seconds the oldest does.
-    ///
-    /// # Errors
-    /// If the database cannot be asked.
-    pub async fn outbox_backlog(&self) -> Result<(u64, f64), StoreError> {
-        let row = sqlx::query!(
-            r#"SELECT count(*) AS "waiting!",
-                      coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS "age!"
-               FROM outbox"#
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok((row.waiting.unsigned_abs(), row.age))
-    }
 }
 
 /// Writes messages of a run, part of the transaction that causes them.

@@ -1,5 +1,6 @@
 //! What is known about one run's snapshot as a whole: the typed model that pages are written from.
 
+mod entry_points;
 mod load;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use caffeine_analysis::Manifest;
 use caffeine_store::doc_writer::{FileRow, ModuleEdgeRow, ModulePackageRow, ModuleRow, RunRow, SymbolCountRow};
 
+pub use entry_points::Offered;
 pub use load::{Material, load_facts, readme};
 
 /// Everything but the symbols, which are read page by page. Every list has the order of its doc comment.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use caffeine_store::doc_writer::{FileRow, ModuleEdgeRow, SymbolRow};
 
 use super::{Links, counted, diagram, modules_by_path, purpose, thousands};
-use crate::facts::Facts;
+use crate::facts::{Facts, Offered};
 use crate::markdown::{Sheet, Written, code, text};
 use crate::plan::module_title;
 
@@ -198,23 +198,26 @@ fn start_here(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Ve
 }
 
 fn entry_points(sheet: &mut Sheet<'_>, facts: &Facts, unknown: &mut Vec<String>) {
-    let mut rows = Vec::new();
-    for (file, manifest) in facts.manifests() {
-        for entry in &manifest.entry_points {
-            let citation = sheet.cite(&file.path, entry.line, entry.line);
-            rows.push(vec![code(&entry.name), entry.kind.as_str().to_owned(), code(&entry.target), citation]);
-            if rows.len() == MAX_ENTRY_POINTS {
-                break;
-            }
-        }
-    }
-    rows.truncate(MAX_ENTRY_POINTS);
-    if rows.is_empty() {
-        unknown.push("Programs and libraries it offers: no manifest declares any.".to_owned());
+    let offered = facts.entry_points();
+    if offered.is_empty() {
+        unknown.push(
+            "Programs and libraries it offers: no manifest declares any, and no Cargo package has one by its layout."
+                .to_owned(),
+        );
         return;
     }
+    let row = |entry: &Offered| {
+        let (first, last) = entry.lines;
+        let citation = sheet.cite(&entry.path, first, last);
+        vec![code(&entry.name), entry.kind.as_str().to_owned(), code(&entry.target), citation]
+    };
+    let rows: Vec<Vec<String>> = offered.iter().take(MAX_ENTRY_POINTS).map(row).collect();
     sheet.heading(2, "Entry points");
-    sheet.table(&["Name", "Kind", "Target", "Declared at"], &rows);
+    sheet.table(&["Name", "Kind", "Target", "Where"], &rows);
+    let left_out = u32::try_from(offered.len().saturating_sub(MAX_ENTRY_POINTS)).unwrap_or(u32::MAX);
+    if left_out > 0 {
+        sheet.paragraph(&format!("Not listed: {}.", counted(left_out, "more entry point")));
+    }
 }
 
 fn modules(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>) {
