@@ -8,6 +8,8 @@ SHELL := bash
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 # The SQL is checked against .sqlx/, not against a database that happens to be named.
 export SQLX_OFFLINE := true
+# A gate asks the same questions of every change; `make test PROPTEST_RNG_SEED=$$RANDOM` asks others.
+export PROPTEST_RNG_SEED ?= 20261122
 
 # Tests of the whole system need every program. Once they are built, the servers are started by the one that is there:
 # building it alone would compile its dependencies again with other features.
