@@ -8,7 +8,7 @@ use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 use bytes::Bytes;
 use caffeine_contract::{Subjects, Timings};
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use tokio::time::Instant;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -56,6 +56,8 @@ pub struct Bus {
     pub(crate) grace: Duration,
     pub(crate) timings: Timings,
     pub(crate) cancels: Arc<CancelSet>,
+    /// Held for reading by every job that runs, for writing by one that must run alone.
+    pub(crate) jobs: Arc<RwLock<()>>,
     pub(crate) emitter: mpsc::Sender<(String, Bytes)>,
     pub(crate) reconnects: Reconnects,
 }
@@ -104,6 +106,7 @@ impl Bus {
             grace: DEFAULT_GRACE,
             timings: Timings::default(),
             cancels: Arc::default(),
+            jobs: Arc::default(),
             emitter: start_emitter(client.clone()),
             reconnects,
             client,

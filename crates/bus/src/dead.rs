@@ -1,6 +1,5 @@
 //! Dead letters: the original bytes and why nobody wants them.
 
-use async_nats::HeaderMap;
 use async_nats::jetstream::AckKind;
 use bytes::Bytes;
 use caffeine_contract::table::MAX_PAYLOAD;
@@ -9,6 +8,7 @@ use caffeine_contract::{Scope, Stream, headers};
 use crate::delivery::{Delivery, Outcome};
 use crate::headers::{Envelope, set};
 use crate::publish::{Blocking, Letter};
+use crate::reaper::without_broker_headers;
 use crate::{Failure, Rejection, metrics};
 
 /// Room for the headers of a dead letter, when its body has to be cut.
@@ -56,16 +56,8 @@ impl Delivery {
 
     fn letter(&self, rejection: &Rejection, scope: Option<&Scope>, body: Bytes) -> Letter {
         let facts = &self.facts;
-        let mut map = HeaderMap::new();
-        for (name, values) in self.message.headers.iter().flat_map(HeaderMap::iter) {
-            // The broker's own headers would steer the copy as they steered the original.
-            let text: &str = name.as_ref();
-            if !text.starts_with("Nats-") {
-                for value in values {
-                    map.append(name.clone(), value.clone());
-                }
-            }
-        }
+        // The broker's own headers would steer the copy as they steered the original.
+        let mut map = self.message.headers.as_ref().map(without_broker_headers).unwrap_or_default();
         let reason: String = rejection.reason.chars().take(MAX_REASON).collect();
         set(&mut map, headers::MESSAGE_ID, &format!("dead:{}:{}", facts.stream, facts.sequence));
         set(&mut map, headers::DEAD_SUBJECT, &self.message.subject);

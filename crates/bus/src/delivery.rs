@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_nats::jetstream::{self, AckKind};
 use caffeine_contract::{ConsumerSpec, Kind, Scope, table};
 use caffeine_model::{Lane, WorkId};
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLockReadGuard, RwLockWriteGuard, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -142,7 +142,7 @@ impl Delivery {
             return self.bury_unread(UNDECODABLE, "neither headers nor body say whose work this is", &envelope).await;
         };
         let work = WorkId::derive(scope.run, kind.spec().name, &key);
-        let prior = match self.prior(work, &scope).await {
+        let prior = match self.prior(work, &scope, envelope.redelivered).await {
             Ok(prior) => prior,
             Err(failure) => return self.fail_without_job(failure).await,
         };
@@ -152,14 +152,20 @@ impl Delivery {
         if let Some(rejection) = prior.known.rejected {
             return self.reject(handler, &job, rejection).await;
         }
-        if prior.crashes >= table::MAX_UNEXPLAINED_DELIVERIES {
+        if let Some(reason) = envelope.reject_unrun.filter(|_| !prior.known.done) {
+            return self.reject(handler, &job, Rejection { code: "undeliverable".to_owned(), reason }).await;
+        }
+        if prior.crashes >= table::MAX_CRASHES {
             let reason = format!("its reader died {} times without a word", prior.crashes);
             let rejection = Rejection { code: "kills_its_reader".to_owned(), reason };
             return self.reject(handler, &job, rejection).await;
         }
-        let ended = match self.interruption(&job) {
-            Some(failure) => Err(failure),
-            None => self.handle(handler, &job).await,
+        let ended = match self.room(prior.crashes > 0).await {
+            Ok(_room) => match self.interruption(&job) {
+                Some(failure) => Err(failure),
+                None => self.handle(handler, &job).await,
+            },
+            Err(failure) => Err(failure),
         };
         match ended {
             Ok(()) => {
@@ -182,6 +188,21 @@ impl Delivery {
             blocking: Arc::new(Blocking::new(Arc::clone(&self.reader.may_block))),
             origin: Some((self.reader.spec, kind)),
         }
+    }
+
+    /// The right to work beside the other jobs of this connection, or without any of them if the message is suspected
+    /// of having killed its reader: should it do so again, nobody else is struck and the guilt is clear.
+    async fn room(&self, alone: bool) -> Result<Room<'_>, Failure> {
+        let lock = &self.reader.bus.jobs;
+        let room = async {
+            if alone {
+                tracing::warn!("a reader of this message died; it runs alone");
+                Room::Alone { _lock: lock.write().await }
+            } else {
+                Room::Shared { _lock: lock.read().await }
+            }
+        };
+        self.stop.run_until_cancelled(room).await.ok_or(Failure::HandBack { after: Duration::ZERO })
     }
 
     /// Runs the handler and publishes what it returns.
@@ -337,19 +358,18 @@ impl Delivery {
 
     /// A delivery that ended alive is no crash.
     async fn note_end(&self, job: &Job) {
-        if self.facts.delivered > 1
-            && let Err(error) = self.in_time(self.reader.inbox.delivery_ended(job.work)).await
-        {
+        let noted = self.reader.inbox.delivery_ended(job.work, job.scope.workspace, job.scope.run);
+        if let Err(error) = self.in_time(noted).await {
             tracing::debug!(%error, "the end of a delivery could not be noted");
         }
     }
 
     /// Asks the inbox, patiently: an outage of the database must not use up deliveries.
-    async fn prior(&self, work: WorkId, scope: &Scope) -> Result<Known, Failure> {
+    async fn prior(&self, work: WorkId, scope: &Scope, redelivered: bool) -> Result<Known, Failure> {
         let started = Instant::now();
         let mut backoff = delay::Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {
-            let error = match self.in_time(self.ask_inbox(work, scope)).await {
+            let error = match self.in_time(self.ask_inbox(work, scope, redelivered)).await {
                 Ok(known) => return Ok(known),
                 Err(error) => error,
             };
@@ -373,9 +393,13 @@ impl Delivery {
         tokio::time::timeout(within, asked).await.unwrap_or_else(|silence| Err(crate::InboxError(Box::new(silence))))
     }
 
-    async fn ask_inbox(&self, work: WorkId, scope: &Scope) -> Result<Known, crate::InboxError> {
+    async fn ask_inbox(&self, work: WorkId, scope: &Scope, redelivered: bool) -> Result<Known, crate::InboxError> {
         let inbox = &self.reader.inbox;
-        let known = inbox.prior(work).await?;
+        let mut known = inbox.prior(work).await?;
+        if known.rejected.is_some() && redelivered && self.facts.delivered == 1 {
+            inbox.forget_rejection(work).await?;
+            known = Prior::default();
+        }
         // The first delivery has no past, so it costs no write. Work whose effects are stored can still kill its
         // reader: its outputs are made again each time.
         let crashes =
@@ -406,4 +430,10 @@ fn storable(reason: &str) -> String {
 struct Known {
     known: Prior,
     crashes: u32,
+}
+
+/// How a job shares its connection while it runs.
+enum Room<'a> {
+    Shared { _lock: RwLockReadGuard<'a, ()> },
+    Alone { _lock: RwLockWriteGuard<'a, ()> },
 }

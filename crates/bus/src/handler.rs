@@ -117,8 +117,8 @@ pub trait Inbox: Send + Sync + 'static {
         reason: &str,
     ) -> Result<u32, InboxError>;
 
-    /// Notes that a repeated delivery begins; returns how many began before and ended without any word: their process
-    /// died. An inbox that does not count them never calls a message a killer.
+    /// Notes that a repeated delivery begins; returns how many began before, the first one too, and ended without any
+    /// word: their process died. An inbox that does not count them never calls a message a killer.
     ///
     /// # Errors
     /// If the store cannot be reached.
@@ -130,7 +130,15 @@ pub trait Inbox: Send + Sync + 'static {
     ///
     /// # Errors
     /// If the store cannot be reached.
-    async fn delivery_ended(&self, _work: WorkId) -> Result<(), InboxError> {
+    async fn delivery_ended(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<(), InboxError> {
+        Ok(())
+    }
+
+    /// Forgets that the work was rejected and how often it was tried: a person sends it again.
+    ///
+    /// # Errors
+    /// If the store cannot be reached.
+    async fn forget_rejection(&self, _work: WorkId) -> Result<(), InboxError> {
         Ok(())
     }
 }

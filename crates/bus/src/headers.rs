@@ -42,6 +42,10 @@ pub(crate) struct Envelope {
     pub(crate) kind: Option<Kind>,
     pub(crate) scope: Option<Scope>,
     pub(crate) key: Option<String>,
+    /// A person sent this dead letter again.
+    pub(crate) redelivered: bool,
+    /// Why it must not be run.
+    pub(crate) reject_unrun: Option<String>,
 }
 
 impl Envelope {
@@ -52,6 +56,8 @@ impl Envelope {
             kind: text(headers::KIND).and_then(Kind::from_name),
             scope: scope(map),
             key: text(headers::KEY).map(percent::decode),
+            redelivered: text(headers::REDELIVERED).is_some(),
+            reject_unrun: text(headers::REJECT_UNRUN).map(str::to_owned),
         }
     }
 }

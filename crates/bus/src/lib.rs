@@ -18,6 +18,7 @@
 mod cancel;
 mod connection;
 mod dead;
+mod dead_letters;
 mod delay;
 mod delivery;
 mod erased;
@@ -35,13 +36,16 @@ mod percent;
 mod provision;
 mod publish;
 mod pull;
+mod reaper;
 mod reconnect;
 mod redact;
 mod run;
 mod span;
+mod stored;
 mod worker;
 
 pub use connection::{Bus, BusConfig};
+pub use dead_letters::{DeadLetter, DeadLetterFilter, Redelivery};
 pub use error::{BusError, PublishError};
 pub use events::{EventReceiver, Received};
 pub use fault::FaultPoint;
@@ -49,5 +53,6 @@ pub use handler::{Failure, Handler, Inbox, InboxError, NoInbox, Prior, Rejection
 pub use job::Job;
 pub use outgoing::Outgoing;
 pub use provision::{ProvisionReport, StorageProfile, provision, verify, verify_service};
+pub use reaper::{Reaped, Reaper};
 pub use redact::redact_url;
 pub use worker::Worker;

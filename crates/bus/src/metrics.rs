@@ -17,6 +17,7 @@ pub(crate) struct Metrics {
     blocked: Counter<f64>,
     retries: Counter<u64>,
     dead: Counter<u64>,
+    reaped: Counter<u64>,
     nats_events: Counter<u64>,
 }
 
@@ -67,6 +68,10 @@ impl Metrics {
                 .with_description("Publishes repeated with the same id.")
                 .build(),
             dead: meter.u64_counter("caffeine.dead.messages").with_description("Dead letters written.").build(),
+            reaped: meter
+                .u64_counter("caffeine.reaper.removed")
+                .with_description("Messages that the broker would not have delivered any more.")
+                .build(),
             nats_events: meter
                 .u64_counter("caffeine.nats.events")
                 .with_description("What the broker's client reports.")
@@ -108,6 +113,12 @@ impl Metrics {
 
     pub(crate) fn dead(&self, stage: &'static str, code: &str) {
         self.dead.add(1, &[KeyValue::new("stage", stage), KeyValue::new("error", code.to_owned())]);
+    }
+
+    pub(crate) fn reaped(&self, dropped: usize, sent: usize) {
+        for (kind, count) in [("dropped", dropped), ("sent", sent)] {
+            self.reaped.add(count as u64, &[KeyValue::new("kind", kind)]);
+        }
     }
 
     pub(crate) fn nats_event(&self, kind: &'static str) {

@@ -20,6 +20,12 @@ pub const LANE: &str = "Caffeine-Lane";
 pub const ANALYSER: &str = "Caffeine-Analyser";
 /// Embedding model that the run is fixed to.
 pub const EMBEDDING_MODEL: &str = "Caffeine-Embedding-Model";
+/// How often the reaper has sent this message again because the broker had lost sight of it, decimal. Absent: never.
+pub const REAPED: &str = "Caffeine-Reaped";
+/// Why the reader must reject the message without running it, one sentence.
+pub const REJECT_UNRUN: &str = "Caffeine-Reject-Unrun";
+/// A person sent this dead letter again: its earlier rejection does not count any more.
+pub const REDELIVERED: &str = "Caffeine-Redelivered";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 

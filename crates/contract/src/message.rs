@@ -70,6 +70,7 @@ pub fn transition_key(transition: &v1::run_transition::Transition) -> String {
         Transition::DocumentCompleted(done) => format!("document_completed/{}", id_text(&done.document_id)),
         Transition::Failed(failed) => format!("failed/{}", failed.stage),
         Transition::Cancelled(_) => "cancelled".to_owned(),
+        Transition::AskedAgain(again) => format!("asked_again/{}", again.generation),
     }
 }
 

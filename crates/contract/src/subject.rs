@@ -8,7 +8,7 @@
 //! [<prefix>.]caffeine.v1.dead.<stage>.<workspace>.<repository>              dead letters
 //! ```
 
-use caffeine_model::{Lane, RunId, WorkspaceId};
+use caffeine_model::{Lane, RepositoryId, RunId, WorkspaceId};
 
 use crate::scope::Scope;
 use crate::table::{ConsumerSpec, Kind, MESSAGES, Stream, StreamSpec};
@@ -71,11 +71,23 @@ impl Subjects {
     #[must_use]
     pub fn work(&self, kind: Kind, scope: &Scope) -> String {
         match kind {
-            Kind::RunTransition => format!("{}.state.{}.{}", self.root(), scope.workspace, scope.run),
+            Kind::RunTransition => self.transitions(scope.workspace, scope.run),
             _ => {
                 format!("{}.{}.{}.{}.{}", self.root(), kind.spec().name, scope.lane, scope.workspace, scope.repository)
             }
         }
+    }
+
+    /// Every work message of a repository.
+    #[must_use]
+    pub fn work_of(&self, workspace: WorkspaceId, repository: RepositoryId) -> String {
+        format!("{}.*.*.*.{workspace}.{repository}", self.root())
+    }
+
+    /// Every transition of a run.
+    #[must_use]
+    pub fn transitions(&self, workspace: WorkspaceId, run: RunId) -> String {
+        format!("{}.state.{workspace}.{run}", self.root())
     }
 
     /// Where progress of a run goes.
@@ -100,6 +112,12 @@ impl Subjects {
     #[must_use]
     pub fn dead(&self, stage: &str, workspace: &str, repository: &str) -> String {
         format!("{}.dead.{stage}.{}.{}", self.root(), token(workspace), token(repository))
+    }
+
+    /// Every dead letter of a durable; of all of them if `stage` is `*`.
+    #[must_use]
+    pub fn dead_letters_of(&self, stage: &str) -> String {
+        format!("{}.dead.{stage}.>", self.root())
     }
 }
 

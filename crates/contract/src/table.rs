@@ -183,8 +183,13 @@ impl ConsumerSpec {
     }
 }
 
-/// Deliveries without any recorded outcome after which a message is rejected unrun: it kills its reader.
-pub const MAX_UNEXPLAINED_DELIVERIES: u32 = 12;
+/// Deliveries that ended without a word, their process having died, after which a message is rejected unrun. From the
+/// second delivery on such a message runs alone in its pod, so three of the four were surely its own.
+pub const MAX_CRASHES: u32 = 4;
+
+/// How often the reaper sends a message again that the broker will not deliver any more; after that it is rejected
+/// unrun.
+pub const MAX_REAPED: u32 = 3;
 
 /// The broker's own last guard. A message that reaches it is delivered to nobody any more and its run never ends, so
 /// it is never reached: work that is handed back every second (another version, a database that is away) counts too.
@@ -493,7 +498,7 @@ pub const MESSAGES: &[MessageSpec] = &[
         name: "state",
         stream: Stream::State,
         reader: Some(Consumer::Projector),
-        writers: &[Service::Cloner, Service::Chunker, Service::Embedder, Service::DocWriter],
+        writers: &[Service::Cloner, Service::Chunker, Service::Embedder, Service::DocWriter, Service::Housekeeper],
         key: "transition",
     },
 ];

@@ -50,8 +50,15 @@ impl Inbox for StoreInbox {
             .map_err(|error| InboxError(Box::new(error)))
     }
 
-    async fn delivery_ended(&self, work: WorkId) -> Result<(), InboxError> {
-        self.store.inbox_delivery_ended(self.table, work).await.map_err(|error| InboxError(Box::new(error)))
+    async fn delivery_ended(&self, work: WorkId, workspace: WorkspaceId, run: RunId) -> Result<(), InboxError> {
+        self.store
+            .inbox_delivery_ended(self.table, work, workspace, run)
+            .await
+            .map_err(|error| InboxError(Box::new(error)))
+    }
+
+    async fn forget_rejection(&self, work: WorkId) -> Result<(), InboxError> {
+        self.store.inbox_forget_rejection(self.table, work).await.map_err(|error| InboxError(Box::new(error)))
     }
 }
 

@@ -74,7 +74,7 @@ macro_rules! start {
         sqlx::query_scalar!(
             "INSERT INTO "
                 + $table
-                + " AS inbox (work_id, workspace_id, run_id, open_deliveries) VALUES ($1, $2, $3, 1) \
+                + " AS inbox (work_id, workspace_id, run_id, open_deliveries) VALUES ($1, $2, $3, 2) \
              ON CONFLICT (work_id) DO UPDATE SET open_deliveries = inbox.open_deliveries + 1, updated_at = now() \
              RETURNING open_deliveries",
             $work,
@@ -87,8 +87,32 @@ macro_rules! start {
 }
 
 macro_rules! end {
+    ($table:tt, $pool:expr, $work:expr, $workspace:expr, $run:expr) => {
+        sqlx::query!(
+            "INSERT INTO "
+                + $table
+                + " AS inbox (work_id, workspace_id, run_id) VALUES ($1, $2, $3) \
+             ON CONFLICT (work_id) DO UPDATE SET open_deliveries = 0, updated_at = now()",
+            $work,
+            $workspace,
+            $run
+        )
+        .execute($pool)
+        .await?
+    };
+}
+
+macro_rules! forget {
     ($table:tt, $pool:expr, $work:expr) => {
-        sqlx::query!("UPDATE " + $table + " SET open_deliveries = 0 WHERE work_id = $1", $work).execute($pool).await?
+        sqlx::query!(
+            "UPDATE "
+                + $table
+                + " SET outcome = NULL, detail = NULL, attempts = 0, open_deliveries = 0, updated_at = now() \
+             WHERE work_id = $1 AND outcome = 'rejected'",
+            $work
+        )
+        .execute($pool)
+        .await?
     };
 }
 
@@ -138,7 +162,8 @@ impl Store {
         Ok(attempts.unsigned_abs())
     }
 
-    /// Notes that a repeated delivery begins; returns how many before it have not ended with a word.
+    /// Notes that a repeated delivery begins; returns how many before it have not ended with a word. Work without a
+    /// row was delivered once, and that delivery left no word: the first one writes nothing when it begins.
     ///
     /// # Errors
     /// If the database cannot be asked.
@@ -157,8 +182,23 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn inbox_delivery_ended(&self, table: InboxTable, work: WorkId) -> Result<(), StoreError> {
-        on_table!(table, |t| end!(&self.pool, work.as_uuid()));
+    pub async fn inbox_delivery_ended(
+        &self,
+        table: InboxTable,
+        work: WorkId,
+        workspace: WorkspaceId,
+        run: RunId,
+    ) -> Result<(), StoreError> {
+        on_table!(table, |t| end!(&self.pool, work.as_uuid(), workspace.as_uuid(), run.as_uuid()));
+        Ok(())
+    }
+
+    /// Forgets that a piece of work was rejected: a person wants it tried again from its first attempt.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn inbox_forget_rejection(&self, table: InboxTable, work: WorkId) -> Result<(), StoreError> {
+        on_table!(table, |t| forget!(&self.pool, work.as_uuid()));
         Ok(())
     }
 }

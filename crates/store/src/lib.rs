@@ -22,9 +22,11 @@ pub mod embedder;
 mod error;
 pub mod fan_in;
 pub mod gateway;
+mod housekeeper;
 mod inbox;
 mod pool;
 
 pub use error::StoreError;
+pub use housekeeper::SilentRun;
 pub use inbox::{InboxEntry, InboxTable};
 pub use pool::{MigrationStatus, Store};

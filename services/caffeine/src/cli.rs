@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Migrate,
     /// Create and update streams and consumers on the broker.
     Provision(ProvisionArgs),
+    /// List, show, send again or drop dead letters: messages that could not be handled.
+    Dlq(DlqArgs),
     /// Name each missing or wrong setting, program or server.
     Doctor,
 }
@@ -65,6 +67,8 @@ pub(crate) enum Role {
     Embedder,
     /// Documents.
     DocWriter,
+    /// Sends again what the broker has lost.
+    Housekeeper,
 }
 
 /// Options of `serve`.
@@ -122,6 +126,66 @@ pub(crate) struct ProvisionArgs {
     /// How much disk the streams may take.
     #[arg(long, value_enum, default_value = "server")]
     pub(crate) profile: Profile,
+}
+
+/// Options of `dlq`.
+#[derive(Debug, Args)]
+pub(crate) struct DlqArgs {
+    #[command(subcommand)]
+    pub(crate) action: DlqAction,
+}
+
+/// What to do with dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqAction {
+    /// List dead letters, the oldest first.
+    List {
+        #[command(flatten)]
+        filter: DlqFilter,
+        /// How many at most.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+        /// From this number on.
+        #[arg(long, value_name = "ID", default_value_t = 1)]
+        from: u64,
+    },
+    /// Show one, its body decoded.
+    Show {
+        /// Its number in the list.
+        id: u64,
+    },
+    /// Send again: into the run if it is still working, else by a new run of the same ref.
+    Redeliver(DlqChoice),
+    /// Remove for good.
+    Drop(DlqChoice),
+}
+
+/// Which dead letters an action is for.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct DlqChoice {
+    /// Their numbers in the list.
+    #[arg(value_name = "ID", conflicts_with = "all")]
+    pub(crate) ids: Vec<u64>,
+    /// All that the filters let through.
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) filter: DlqFilter,
+}
+
+/// Narrows dead letters down.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DlqFilter {
+    /// Only those rejected by this consumer (cloner, chunker, linker, embedder, planner, writer, projector).
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) stage: Option<String>,
+    /// Only those with this code.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// Only those of this run.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<uuid::Uuid>,
 }
 
 /// `$XDG_DATA_HOME/caffeine`, else `~/.local/share/caffeine`, else `./.caffeine`.

@@ -90,6 +90,7 @@ fn sections(report: &mut Report, configuration: &Configuration) {
     section::<caffeine_chunker::ChunkerService>(report, configuration);
     section::<caffeine_embedder::EmbedderService>(report, configuration);
     section::<caffeine_doc_writer::DocWriterService>(report, configuration);
+    section::<crate::housekeeper::Housekeeper>(report, configuration);
 }
 
 async fn database(report: &mut Report, settings: &Settings) {

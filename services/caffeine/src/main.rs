@@ -6,9 +6,11 @@
 //! Non-goals: no short-cut around the bus. In one process, too, work travels through JetStream.
 
 mod cli;
+mod dlq;
 mod doctor;
 mod document;
 mod embedded;
+mod housekeeper;
 mod operate;
 mod roles;
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
             Command::Document(args) => document::document(*args).await,
             Command::Migrate => operate::migrate().await,
             Command::Provision(args) => operate::provision(args.profile).await,
+            Command::Dlq(args) => dlq::dlq(args).await,
             Command::Doctor => doctor::doctor().await,
         }
     });

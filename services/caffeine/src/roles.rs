@@ -6,10 +6,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Role;
+use crate::housekeeper::Housekeeper;
 
 impl Role {
     /// Every role.
-    pub(crate) const ALL: [Self; 5] = [Self::Gateway, Self::Cloner, Self::Chunker, Self::Embedder, Self::DocWriter];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Gateway, Self::Cloner, Self::Chunker, Self::Embedder, Self::DocWriter, Self::Housekeeper];
 }
 
 /// Running services. The first one that fails ends the others.
@@ -38,6 +40,7 @@ impl Roles {
                 Role::Cloner => running.add::<caffeine_cloner::ClonerService>(configuration, health).await?,
                 Role::Chunker => running.add::<caffeine_chunker::ChunkerService>(configuration, health).await?,
                 Role::Embedder => running.add::<caffeine_embedder::EmbedderService>(configuration, health).await?,
+                Role::Housekeeper => running.add::<Housekeeper>(configuration, health).await?,
                 Role::DocWriter => running.add::<caffeine_doc_writer::DocWriterService>(configuration, health).await?,
             }
         }

@@ -24,7 +24,7 @@ pub(crate) struct Projector {
     pub(crate) store: Store,
     /// What a queued run is fixed to when this projector starts it.
     pub(crate) versions: Versions,
-    /// Rung after a queued run was started: its outbox rows are due.
+    /// Rung after a run was asked for: its outbox rows are due.
     pub(crate) bell: Arc<Notify>,
 }
 
@@ -43,13 +43,13 @@ impl Handler<v1::RunTransition> for Projector {
                 METRICS.transition("known");
                 last
             }
-            Applied::Stored { sequence, state, before, started } => {
+            Applied::Stored { sequence, state, before, announced } => {
                 METRICS.transition("stored");
                 if state != before {
                     tracing::info!(run_id = %fact.run, state = %state, transition = fact.transition, "run moved");
                 }
-                if let Some(next) = started {
-                    tracing::info!(run_id = %next, "queued run started");
+                if let Some(next) = announced {
+                    tracing::info!(run_id = %next, "run asked for");
                     self.bell.notify_one();
                 }
                 sequence

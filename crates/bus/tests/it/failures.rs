@@ -1,4 +1,5 @@
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use caffeine_bus::{Failure, Prior, Rejection};
@@ -152,8 +153,8 @@ async fn a_rejection_that_was_interrupted_is_completed_without_running_again() {
 async fn a_message_that_kills_its_readers_is_rejected_unrun() {
     let fixture = Fixture::new().await;
     fixture.publish_batches(1).await;
-    // The first delivery has no past; from the second on the inbox tells of twelve deaths.
-    fixture.inbox.crashes.store(caffeine_contract::table::MAX_UNEXPLAINED_DELIVERIES, Ordering::SeqCst);
+    // The first delivery has no past; from the second on the inbox tells of deaths.
+    fixture.inbox.crashes.store(caffeine_contract::table::MAX_CRASHES, Ordering::SeqCst);
     let handler = Script::new(|_, _| async { Err(Failure::HandBack { after: Duration::ZERO }) });
     let worker = fixture.start(quick(), &handler);
     fixture.wait_for(Stream::Files, 0).await;
@@ -189,7 +190,7 @@ async fn work_whose_effects_are_stored_can_kill_its_readers_too() {
     let fixture = Fixture::new().await;
     let sent = fixture.batch(4);
     fixture.inbox.priors.lock().unwrap().insert(sent.work(), Prior { done: true, ..Prior::default() });
-    fixture.inbox.crashes.store(caffeine_contract::table::MAX_UNEXPLAINED_DELIVERIES, Ordering::SeqCst);
+    fixture.inbox.crashes.store(caffeine_contract::table::MAX_CRASHES, Ordering::SeqCst);
     fixture.bus.try_publish(&sent).await.unwrap();
     // The first delivery comes back; a third one would be the end of this test's patience.
     let handler = Script::new(|_, _| async { Err(Failure::HandBack { after: Duration::from_millis(100) }) });
@@ -231,4 +232,33 @@ async fn an_inbox_that_does_not_answer_is_asked_again() {
     fixture.wait_for(Stream::Files, 0).await;
     worker.stop().await;
     assert_eq!(handler.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_suspect_runs_alone() {
+    let fixture = Fixture::new().await;
+    fixture.publish_batches(3).await;
+    // From its second delivery on, each message is one whose reader died.
+    fixture.inbox.crashes.store(1, Ordering::SeqCst);
+    let running = Arc::new(AtomicU32::new(0));
+    let most = Arc::new(AtomicU32::new(0));
+    let (now, peak) = (Arc::clone(&running), Arc::clone(&most));
+    let handler = Script::new(move |_, call| {
+        let (now, peak) = (Arc::clone(&now), Arc::clone(&peak));
+        async move {
+            if call < 3 {
+                return Err(Failure::HandBack { after: Duration::ZERO });
+            }
+            peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            Ok(Vec::new())
+        }
+    });
+    let mut spec = quick();
+    spec.slots = 3;
+    let worker = fixture.start(spec, &handler);
+    fixture.wait_for(Stream::Files, 0).await;
+    worker.stop().await;
+    assert_eq!((handler.calls().len(), most.load(Ordering::SeqCst)), (6, 1));
 }

@@ -224,6 +224,8 @@ pub(crate) struct MemoryInbox {
     /// This many questions get no answer.
     pub(crate) silent: AtomicU32,
     pub(crate) reasons: Mutex<Vec<String>>,
+    /// How often a rejection was forgotten.
+    pub(crate) forgotten: AtomicU32,
 }
 
 #[async_trait]
@@ -251,6 +253,12 @@ impl Inbox for MemoryInbox {
 
     async fn delivery_started(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<u32, InboxError> {
         Ok(self.crashes.load(Ordering::SeqCst))
+    }
+
+    async fn forget_rejection(&self, work: WorkId) -> Result<(), InboxError> {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.priors.lock().unwrap().remove(&work);
+        Ok(())
     }
 }
 

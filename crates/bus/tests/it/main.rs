@@ -8,6 +8,7 @@ mod failures;
 mod fault;
 mod fixture;
 mod handling;
+mod housekeeping;
 mod lease;
 mod outage;
 mod pressure;

@@ -411,7 +411,10 @@ pub struct RunTransition {
     /// Milliseconds since 1970-01-01 UTC at the publisher.
     #[prost(int64, tag = "2")]
     pub occurred_at_ms: i64,
-    #[prost(oneof = "run_transition::Transition", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(
+        oneof = "run_transition::Transition",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+    )]
     pub transition: ::core::option::Option<run_transition::Transition>,
 }
 /// Nested message and enum types in `RunTransition`.
@@ -436,6 +439,8 @@ pub mod run_transition {
         Failed(super::StageFailed),
         #[prost(message, tag = "11")]
         Cancelled(super::RunCancelled),
+        #[prost(message, tag = "12")]
+        AskedAgain(super::AskedAgain),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -514,3 +519,16 @@ pub struct StageFailed {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RunCancelled {}
+/// housekeeper → gateway: the run has no message left anywhere, or a person wants it once more. The gateway publishes the
+/// requests that began it again, in this generation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskedAgain {
+    #[prost(uint32, tag = "1")]
+    pub generation: u32,
+    /// One sentence for a person.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// A run that has ended is not asked again but followed by a new one of the same ref.
+    #[prost(bool, tag = "3")]
+    pub follow_ended: bool,
+}

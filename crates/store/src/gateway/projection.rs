@@ -1,13 +1,13 @@
 //! The projector's transaction: a fact about a run becomes an event, a state and, at the end, the start of the next
 //! run.
 
-use caffeine_model::{DocumentId, DocumentState, Oid, RepositoryId, RunId, RunState, WorkspaceId};
+use caffeine_model::{DocumentId, DocumentState, Generation, Oid, RepositoryId, RunId, RunState, WorkspaceId};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::run_start::{self, Announce};
-use super::runs::Versions;
+use super::runs::{self, Versions};
 use crate::{Store, StoreError};
 
 /// Why something failed.
@@ -51,6 +51,13 @@ pub enum Change {
     Failed(FailureText),
     /// A person has ended the run.
     Cancelled,
+    /// The messages that began the run are to be published again.
+    AskedAgain {
+        /// In this generation.
+        generation: Generation,
+        /// A run that has ended is followed by a new one that writes the same documents.
+        follow_ended: bool,
+    },
     /// Nothing.
     Noted,
 }
@@ -87,8 +94,9 @@ pub enum Applied {
         state: RunState,
         /// The state before.
         before: RunState,
-        /// The queued run that has been started because this one has ended.
-        started: Option<RunId>,
+        /// The run whose messages have been written to the outbox by this: the queued one, because this one has
+        /// ended, or this one, because it is asked again.
+        announced: Option<RunId>,
     },
 }
 
@@ -131,7 +139,7 @@ impl Store {
         sqlx::query!(
             "UPDATE runs SET state = $2, last_sequence = $3, commit_oid = coalesce(commit_oid, $4), \
                  failure_code = coalesce(failure_code, $5), failure_reason = coalesce(failure_reason, $6), \
-                 ended_at = CASE WHEN $7 THEN coalesce(ended_at, now()) END \
+                 ended_at = CASE WHEN $7 THEN coalesce(ended_at, now()) END, progressed_at = now() \
              WHERE run_id = $1",
             fact.run.as_uuid(),
             state.as_str(),
@@ -144,9 +152,19 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let ends_now = state.is_terminal() && !locked.state.is_terminal();
-        let started = if ends_now { start_queued(&mut tx, &locked, versions, announce).await? } else { None };
+        let announced = match fact.change {
+            _ if ends_now => start_queued(&mut tx, &locked, versions, announce).await?,
+            Change::AskedAgain { generation, .. } if !state.is_terminal() => {
+                run_start::ask(&mut tx, fact.run, generation, announce).await?;
+                Some(fact.run)
+            }
+            Change::AskedAgain { follow_ended: true, .. } => {
+                runs::follow(&mut tx, fact.workspace, locked.repository, fact.run, versions, announce).await?
+            }
+            _ => None,
+        };
         tx.commit().await?;
-        Ok(Applied::Stored { sequence: sequence.unsigned_abs(), state, before: locked.state, started })
+        Ok(Applied::Stored { sequence: sequence.unsigned_abs(), state, before: locked.state, announced })
     }
 }
 
@@ -158,7 +176,10 @@ fn reached(change: &Change) -> RunState {
         Change::Failed(_) => RunState::Failed,
         Change::Cancelled => RunState::Cancelled,
         // The lowest state: no move.
-        Change::DocumentPlanned { .. } | Change::DocumentCompleted { .. } | Change::Noted => RunState::Queued,
+        Change::DocumentPlanned { .. }
+        | Change::DocumentCompleted { .. }
+        | Change::AskedAgain { .. }
+        | Change::Noted => RunState::Queued,
     }
 }
 

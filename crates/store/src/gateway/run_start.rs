@@ -1,6 +1,6 @@
 //! The start of a run: from here on it is asked for on the bus.
 
-use caffeine_model::{DocumentId, RepositoryId, RunId, RunState, TemplateVersionId, WorkspaceId};
+use caffeine_model::{DocumentId, Generation, RepositoryId, RunId, RunState, TemplateVersionId, WorkspaceId};
 use sqlx::PgConnection;
 
 use super::outbox::{self, OutboxBody};
@@ -22,6 +22,8 @@ pub struct RunStart {
     pub reference: String,
     /// What the run is fixed to.
     pub versions: Versions,
+    /// How often it has been asked again.
+    pub generation: Generation,
     /// What is to be written.
     pub documents: Vec<DocumentStart>,
 }
@@ -68,14 +70,29 @@ pub(super) async fn start(
     versions: &Versions,
     announce: Announce<'_>,
 ) -> Result<(), StoreError> {
-    let row = sqlx::query!(
-        "UPDATE runs r SET state = $2, analyser = $3, embedding_model = $4 FROM repositories p \
-         WHERE r.run_id = $1 AND p.repository_id = r.repository_id \
-         RETURNING r.workspace_id, r.repository_id, r.ref AS reference, p.url",
+    sqlx::query!(
+        "UPDATE runs SET state = $2, analyser = $3, embedding_model = $4, progressed_at = now() WHERE run_id = $1",
         run.as_uuid(),
         RunState::Pending.as_str(),
         versions.analyser,
         versions.embedding_model
+    )
+    .execute(&mut *connection)
+    .await?;
+    ask(connection, run, Generation(0), announce).await
+}
+
+/// Writes the messages that begin a run: those of its documents that have ended are left out.
+pub(super) async fn ask(
+    connection: &mut PgConnection,
+    run: RunId,
+    generation: Generation,
+    announce: Announce<'_>,
+) -> Result<(), StoreError> {
+    let row = sqlx::query!(
+        "SELECT r.workspace_id, r.repository_id, r.ref AS reference, r.analyser, r.embedding_model, p.url \
+         FROM runs r JOIN repositories p USING (repository_id) WHERE r.run_id = $1",
+        run.as_uuid()
     )
     .fetch_one(&mut *connection)
     .await?;
@@ -85,7 +102,7 @@ pub(super) async fn start(
            FROM run_documents d
            LEFT JOIN prompt_versions v USING (template_version_id)
            LEFT JOIN prompt_templates t USING (template_id)
-           WHERE d.run_id = $1 ORDER BY d.document_id"#,
+           WHERE d.run_id = $1 AND d.state IN ('requested', 'writing') ORDER BY d.document_id"#,
         run.as_uuid()
     )
     .fetch_all(&mut *connection)
@@ -97,7 +114,8 @@ pub(super) async fn start(
         run,
         url: row.url,
         reference: row.reference,
-        versions: versions.clone(),
+        versions: Versions { analyser: row.analyser, embedding_model: row.embedding_model },
+        generation,
         documents: documents
             .into_iter()
             .map(|document| DocumentStart {

@@ -340,6 +340,37 @@ async fn create_run(
     Ok(Some(Created { repository, repository_is_new: false, run, run_is_new: true, started: starts }))
 }
 
+/// Asks for a run that does what an ended one did. Returns it if it was started now.
+pub(super) async fn follow(
+    connection: &mut PgConnection,
+    workspace: WorkspaceId,
+    repository: RepositoryId,
+    ended: RunId,
+    versions: &Versions,
+    announce: Announce<'_>,
+) -> Result<Option<RunId>, StoreError> {
+    let documents: Vec<NewDocument> = sqlx::query!(
+        "SELECT title, template_version_id, style, output_language, model, query FROM run_documents \
+         WHERE run_id = $1 ORDER BY document_id",
+        ended.as_uuid()
+    )
+    .fetch_all(&mut *connection)
+    .await?
+    .into_iter()
+    .map(|row| NewDocument {
+        title: row.title,
+        template_version: row.template_version_id.map(TemplateVersionId::from_uuid),
+        style: row.style,
+        output_language: row.output_language,
+        model: row.model,
+        query: row.query,
+    })
+    .collect();
+    let new = NewRun { documents: &documents, versions, announce };
+    let created = create_run(connection, workspace, repository, new).await?;
+    Ok(created.filter(|created| created.started).map(|created| created.run))
+}
+
 /// A run is born queued; starting it is the next step.
 async fn insert_run(
     connection: &mut PgConnection,

@@ -2,7 +2,7 @@
 
 use caffeine_bus::Outgoing;
 use caffeine_contract::{Message, Scope, id_bytes, v1};
-use caffeine_model::{Generation, Lane};
+use caffeine_model::Lane;
 use caffeine_store::gateway::{DocumentStart, OutboxBody, RunStart};
 
 /// One request to clone, and one for each document.
@@ -11,7 +11,7 @@ pub(crate) fn announce(run: &RunStart) -> Vec<OutboxBody> {
         workspace: run.workspace,
         repository: run.repository,
         run: run.run,
-        generation: Generation(0),
+        generation: run.generation,
         // The cloner chooses the lane of everything that follows.
         lane: Lane::Interactive,
         analyser: run.versions.analyser.clone(),

@@ -1,7 +1,7 @@
 //! What a transition says: the change it makes, and the words in which readers see it.
 
 use caffeine_contract::{DecodeError, Message, Scope, oid_field, uuid_field, v1};
-use caffeine_model::{DocumentId, RunState};
+use caffeine_model::{DocumentId, Generation, RunState};
 use caffeine_store::gateway::{Change, Fact, FailureText};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,11 @@ fn interpret(transition: &Transition) -> Result<(Change, Facts), DecodeError> {
             (change, facts)
         }
         Transition::Cancelled(_) => (Change::Cancelled, none),
+        Transition::AskedAgain(again) => {
+            let generation = Generation(again.generation);
+            let facts = Facts { reason: Some(text(&again.reason)), ..none };
+            (Change::AskedAgain { generation, follow_ended: again.follow_ended }, facts)
+        }
     })
 }
 

@@ -219,3 +219,50 @@ async fn the_end_waits_for_every_fact_of_a_good_run() {
     }
     fixture.stop().await;
 }
+
+/// A request to ask for the run again.
+fn asked_again(generation: u32, follow_ended: bool) -> Transition {
+    Transition::AskedAgain(v1::AskedAgain { generation, reason: "Lost.".to_owned(), follow_ended })
+}
+
+#[tokio::test]
+async fn a_lost_run_is_asked_for_again_once_per_generation() {
+    let fixture = Fixture::start().await;
+    let (scope, _) = fixture.add("https://git.example/a").await;
+    eventually(DEADLINE, || async { (fixture.stored("CLONE").await, fixture.stored("PLANS").await) == (1, 1) }).await;
+    for stream in ["CLONE", "PLANS"] {
+        let name = format!("{}_{stream}", fixture.nats.prefix());
+        fixture.nats.jetstream().get_stream(name).await.unwrap().purge().await.unwrap();
+    }
+    for generation in [1, 1, 2] {
+        let again = Scope { generation: Generation(generation), ..scope.clone() };
+        fixture.report(&again, asked_again(generation, false)).await;
+    }
+    eventually(DEADLINE, || async { (fixture.stored("CLONE").await, fixture.stored("PLANS").await) == (2, 2) }).await;
+    let (_, view) = fixture.get(&format!("/api/v1/runs/{}", scope.run)).await;
+    assert_eq!(view["state"], "pending", "it is no further than it was");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn an_ended_run_is_followed_only_if_that_was_asked_for() {
+    let fixture = Fixture::start().await;
+    let (scope, documents) = fixture.add("https://git.example/a").await;
+    for transition in course(&documents) {
+        fixture.report(&scope, transition).await;
+    }
+    fixture.reaches(scope.run, "completed").await;
+    let runs = format!("/api/v1/repositories/{}/runs", scope.repository);
+    fixture.report(&scope, asked_again(1, false)).await;
+    eventually(DEADLINE, || async { fixture.stored("STATE").await == 0 }).await;
+    assert_eq!(fixture.get(&runs).await.1["items"].as_array().unwrap().len(), 1);
+    fixture.report(&scope, asked_again(2, true)).await;
+    eventually(DEADLINE, || async { fixture.get(&runs).await.1["items"].as_array().unwrap().len() == 2 }).await;
+    let (_, listed) = fixture.get(&runs).await;
+    assert_eq!(listed["items"][0]["state"], "pending");
+    assert_eq!(
+        listed["items"][0]["documents"].as_array().map(Vec::len),
+        listed["items"][1]["documents"].as_array().map(Vec::len)
+    );
+    fixture.stop().await;
+}

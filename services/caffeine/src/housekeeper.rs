@@ -1,0 +1,170 @@
+//! The housekeeper: what keeps the pipeline clean when the broker or a pod has failed. The only identity with
+//! administrative rights on the broker; a role of this program, a small pod of its own.
+//!
+//! - The *reaper* takes out messages that the broker will not deliver any more and sends them again (see
+//!   [`caffeine_bus::Reaper`]).
+//! - The *sweeper* looks for working runs of which nothing has been heard and no message is stored anywhere: the broker
+//!   has lost them, with its whole disk perhaps. It asks the gateway to publish again what began the run, in the next
+//!   generation. Each stage finds its rows, skips what is stored and publishes its outputs again, so even a wiped
+//!   broker loses nothing.
+//!
+//! It writes no row: what has to be written, it asks the owner for. Every message it publishes has a deterministic id,
+//! so two housekeepers at once do no harm, and neither does the end of one at any line.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use caffeine_bus::{Bus, BusError, Reaped, Reaper};
+use caffeine_contract::{Scope, Service as Name};
+use caffeine_kit::{Clients, Service};
+use caffeine_model::Lane;
+use caffeine_store::{SilentRun, Store, StoreError};
+use serde::Deserialize;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// How many runs one pass of the sweeper looks at.
+const SWEPT_AT_ONCE: i64 = 1_000;
+
+/// The section `housekeeper` of the configuration. All times in seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct HousekeeperConfig {
+    /// How often the reaper looks.
+    reaper_seconds: f64,
+    /// How long a message must have been undeliverable.
+    reaper_age_seconds: f64,
+    /// How often the sweeper looks.
+    sweep_seconds: f64,
+    /// How long nothing must have been heard of a run.
+    sweep_age_seconds: f64,
+}
+
+impl Default for HousekeeperConfig {
+    fn default() -> Self {
+        Self { reaper_seconds: 60.0, reaper_age_seconds: 120.0, sweep_seconds: 60.0, sweep_age_seconds: 300.0 }
+    }
+}
+
+/// The service.
+pub(crate) struct Housekeeper {
+    reaper: Reaper,
+    reap_every: Duration,
+    sweeper: Sweeper,
+    sweep_every: Duration,
+    store: Store,
+}
+
+/// Why a pass ended early; the next one goes on.
+#[derive(Debug, thiserror::Error)]
+enum PassError {
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Publish(#[from] caffeine_bus::PublishError),
+}
+
+#[async_trait]
+impl Service for Housekeeper {
+    const NAME: Name = Name::Housekeeper;
+
+    type Config = HousekeeperConfig;
+
+    async fn from_config(config: HousekeeperConfig, clients: Clients) -> anyhow::Result<Self> {
+        let Clients { bus, store } = clients;
+        let age = seconds("sweep_age_seconds", config.sweep_age_seconds, 0.0)?;
+        Ok(Self {
+            reaper: Reaper::new(bus.clone(), seconds("reaper_age_seconds", config.reaper_age_seconds, 0.0)?),
+            reap_every: seconds("reaper_seconds", config.reaper_seconds, 0.1)?,
+            sweeper: Sweeper { bus, store: store.clone(), age },
+            sweep_every: seconds("sweep_seconds", config.sweep_seconds, 0.1)?,
+            store,
+        })
+    }
+
+    async fn run(mut self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let reaping = async {
+            let mut ticks = ticks(self.reap_every);
+            while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+                report("reaper", reap(&mut self.reaper, &self.store).await);
+            }
+        };
+        let sweeping = async {
+            let mut ticks = ticks(self.sweep_every);
+            while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+                report("sweeper", self.sweeper.pass().await);
+            }
+        };
+        tokio::join!(reaping, sweeping);
+        Ok(())
+    }
+}
+
+/// A pass that took long is not made up for.
+fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+fn report(pass: &str, outcome: Result<(), PassError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(pass, error = &error as &dyn std::error::Error, "a pass ended early");
+    }
+}
+
+async fn reap(reaper: &mut Reaper, store: &Store) -> Result<(), PassError> {
+    let is_over = |run| {
+        let store = store.clone();
+        async move { Ok::<bool, PassError>(store.run_is_over(run).await?) }
+    };
+    let reaped = reaper.pass(is_over).await?;
+    if reaped != Reaped::default() {
+        let Reaped { found, dropped, sent, kept } = reaped;
+        tracing::warn!(found, dropped, sent, kept, "undeliverable messages were taken out");
+    }
+    Ok(())
+}
+
+/// Asks again for runs that nobody works on any more.
+struct Sweeper {
+    bus: Bus,
+    store: Store,
+    /// How long nothing must have been heard of a run.
+    age: Duration,
+}
+
+impl Sweeper {
+    async fn pass(&self) -> Result<(), PassError> {
+        for run in self.store.silent_runs(self.age, SWEPT_AT_ONCE).await? {
+            if !self.bus.has_work(run.workspace, run.repository, run.run).await? {
+                self.ask_again(&run).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_again(&self, run: &SilentRun) -> Result<(), PassError> {
+        tracing::warn!(run_id = %run.run, generation = run.next.0, "nothing is stored of a working run; asking again");
+        let scope = Scope {
+            workspace: run.workspace,
+            repository: run.repository,
+            run: run.run,
+            generation: run.next,
+            lane: Lane::Interactive,
+            analyser: run.analyser.clone(),
+            embedding_model: run.embedding_model.clone(),
+        };
+        let reason = "No message of the run was left on the broker; its requests are published again.".to_owned();
+        Ok(self.bus.ask_again(&scope, run.next, reason, false).await?)
+    }
+}
+
+fn seconds(name: &str, value: f64, least: f64) -> anyhow::Result<Duration> {
+    match Duration::try_from_secs_f64(value) {
+        Ok(duration) if value >= least => Ok(duration),
+        _ => anyhow::bail!("`{name}` must be a number of seconds, {least} or more"),
+    }
+}
