@@ -142,7 +142,9 @@ pub struct ConsumerSpec {
     pub laned: bool,
     /// Jobs at once per pod (and lane): how many messages are pulled at most.
     pub slots: usize,
-    /// After this silence the broker delivers to somebody else; progress is sent every third of it.
+    /// After this silence the broker delivers to somebody else; progress is sent every third of it. It is how long the
+    /// work of a pod that died waits, so it is as short as the usual restart of a broker allows: a longer outage costs
+    /// the leases of running jobs, which then begin anew.
     pub ack_wait: Duration,
     /// Longest time for one job, without the time spent waiting for room downstream.
     pub time_limit: Duration,
@@ -317,7 +319,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
         stream: Stream::Clone,
         laned: false,
         slots: 2,
-        ack_wait: secs(60),
+        ack_wait: secs(20),
         time_limit: secs(30 * 60),
         attempts: 3,
         first_delay: secs(30),
@@ -331,7 +333,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
         stream: Stream::Files,
         laned: true,
         slots: 2,
-        ack_wait: secs(30),
+        ack_wait: secs(20),
         time_limit: secs(5 * 60),
         attempts: 4,
         first_delay: secs(1),
@@ -345,7 +347,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
         stream: Stream::Link,
         laned: false,
         slots: 1,
-        ack_wait: secs(60),
+        ack_wait: secs(30),
         time_limit: secs(15 * 60),
         attempts: 3,
         first_delay: secs(5),
@@ -359,7 +361,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
         stream: Stream::Chunks,
         laned: true,
         slots: 2,
-        ack_wait: secs(60),
+        ack_wait: secs(20),
         time_limit: secs(10 * 60),
         attempts: 5,
         first_delay: secs(2),
@@ -373,7 +375,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
         stream: Stream::Plans,
         laned: false,
         slots: 2,
-        ack_wait: secs(90),
+        ack_wait: secs(30),
         time_limit: secs(15 * 60),
         attempts: 3,
         first_delay: secs(15),
@@ -387,7 +389,7 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
         stream: Stream::Pages,
         laned: true,
         slots: 4,
-        ack_wait: secs(90),
+        ack_wait: secs(30),
         time_limit: secs(10 * 60),
         attempts: 4,
         first_delay: secs(15),

@@ -139,7 +139,9 @@ struct Sweeper {
 impl Sweeper {
     async fn pass(&self) -> Result<(), PassError> {
         for run in self.store.silent_runs(self.age, SWEPT_AT_ONCE).await? {
-            if !self.bus.has_work(run.workspace, run.repository, run.run).await? {
+            let lost = !self.bus.has_work(run.workspace, run.repository, run.run).await?;
+            // It may have ended since the rows were read, which is why nothing is stored of it.
+            if lost && !self.store.run_is_over(run.run).await? {
                 self.ask_again(&run).await?;
             }
         }

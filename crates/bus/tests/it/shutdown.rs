@@ -46,7 +46,7 @@ async fn what_does_not_end_is_handed_back_at_once_and_uncounted() {
 
     let handler = Script::simple();
     let next = fixture.start(quick(), &handler);
-    // Far less than the ack wait of 30 s.
+    // Far less than the ack wait.
     fixture.wait_for(Stream::Files, 0).await;
     next.stop().await;
     assert_eq!(handler.calls()[0].attempts, 0);
