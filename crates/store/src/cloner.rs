@@ -9,6 +9,7 @@ use caffeine_model::{FileVersionId, Lane, Oid, RepoPath, RepositoryId, RunId, Wo
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::collection::lock_repository;
 use crate::inbox::{self, InboxTable};
 use crate::{Store, StoreError};
 
@@ -196,15 +197,6 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
-}
-
-/// Held to the end of the transaction by planning and by collection: one of them at a time per repository.
-async fn lock_repository(connection: &mut PgConnection, repository: RepositoryId) -> Result<(), StoreError> {
-    // The time is in the upper half of the identifier, the random part in the lower.
-    let (high, low) = repository.as_uuid().as_u64_pair();
-    let key = (high ^ low).cast_signed();
-    sqlx::query!("SELECT pg_advisory_xact_lock($1)", key).execute(connection).await?;
-    Ok(())
 }
 
 /// Whether this call inserted the row; otherwise there is one already, or no such run.

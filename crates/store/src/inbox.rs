@@ -1,6 +1,6 @@
 //! The inboxes: one table per consuming service, all shaped alike.
 
-use caffeine_model::{RunId, WorkId, WorkspaceId};
+use caffeine_model::{RepositoryId, RunId, WorkId, WorkspaceId};
 use sqlx::PgConnection;
 
 use crate::{Store, StoreError};
@@ -233,5 +233,30 @@ pub(crate) async fn rejected(
         "rejected",
         Some(detail)
     ));
+    Ok(())
+}
+
+macro_rules! forget_ended {
+    ($table:tt, $connection:expr, $repository:expr) => {
+        sqlx::query!(
+            "DELETE FROM "
+                + $table
+                + " WHERE run_id IN (SELECT run_id FROM runs WHERE repository_id = $1 \
+                                     AND ended_at < now() - interval '1 day')",
+            $repository
+        )
+        .execute($connection)
+        .await?
+    };
+}
+
+/// Forgets the work of a repository's runs that ended a day ago: longer than any repeat of it can still be on its way.
+/// A later one would find the same rows and change nothing.
+pub(crate) async fn forget_ended(
+    connection: &mut PgConnection,
+    table: InboxTable,
+    repository: RepositoryId,
+) -> Result<(), StoreError> {
+    on_table!(table, |t| forget_ended!(connection, repository.as_uuid()));
     Ok(())
 }

@@ -16,6 +16,7 @@
 
 pub mod chunker;
 pub mod cloner;
+mod collection;
 mod copy;
 pub mod doc_writer;
 pub mod embedder;
