@@ -1,22 +1,21 @@
-//! Runs that a person cancelled.
+//! Work that nobody wants any more: cancelled runs and deleted repositories.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::jetstream::consumer::DeliverPolicy;
-use caffeine_contract::{Stream, id_bytes, v1};
-use caffeine_model::{RunId, WorkspaceId};
-use prost::Message as _;
+use caffeine_contract::{Command, Scope, Stream};
+use caffeine_model::{RepositoryId, RunId};
 use tokio_util::sync::CancellationToken;
 
 use crate::ordered::Ordered;
 use crate::{Bus, BusError, PublishError};
 
-const VERB: &str = "cancel";
-/// More cancelled runs than anybody cancels while they are alive.
+/// More than anybody cancels while their work is alive.
 const REMEMBERED: usize = 100_000;
 
-/// The cancelled runs that this process knows of, and the tokens of the jobs that are running.
+/// What this process has been told to drop, and the tokens of the jobs that are running.
 #[derive(Default)]
 pub(crate) struct CancelSet {
     state: Mutex<State>,
@@ -27,10 +26,48 @@ pub(crate) struct CancelSet {
 #[derive(Default)]
 struct State {
     listening: bool,
-    cancelled: HashSet<RunId>,
-    order: VecDeque<RunId>,
-    running: HashMap<u64, (RunId, CancellationToken)>,
+    runs: Remembered<RunId>,
+    repositories: Remembered<RepositoryId>,
+    running: HashMap<u64, Running>,
     next: u64,
+}
+
+struct Running {
+    run: RunId,
+    repository: RepositoryId,
+    token: CancellationToken,
+}
+
+/// A set that forgets its oldest member.
+struct Remembered<T> {
+    members: HashSet<T>,
+    order: VecDeque<T>,
+}
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Self { members: HashSet::new(), order: VecDeque::new() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Remembered<T> {
+    fn insert(&mut self, member: T) {
+        if !self.members.insert(member) {
+            return;
+        }
+        self.order.push_back(member);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.members.remove(&oldest);
+        }
+    }
+}
+
+impl State {
+    fn contains(&self, run: RunId, repository: RepositoryId) -> bool {
+        self.runs.members.contains(&run) || self.repositories.members.contains(&repository)
+    }
 }
 
 impl CancelSet {
@@ -38,35 +75,37 @@ impl CancelSet {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the run is cancelled.
-    pub(crate) fn contains(&self, run: RunId) -> bool {
-        self.state().cancelled.contains(&run)
+    /// Whether work of this scope is to be dropped.
+    pub(crate) fn contains(&self, scope: &Scope) -> bool {
+        self.state().contains(scope.run, scope.repository)
     }
 
-    /// Cancels `token` as soon as the run is; until the guard is dropped.
-    pub(crate) fn watch(self: &Arc<Self>, run: RunId, token: CancellationToken) -> Watch {
+    /// Whether the repository is being deleted.
+    pub(crate) fn is_deleted(&self, repository: RepositoryId) -> bool {
+        self.state().repositories.members.contains(&repository)
+    }
+
+    /// Cancels `token` as soon as its scope is; until the guard is dropped.
+    pub(crate) fn watch(self: &Arc<Self>, scope: &Scope, token: CancellationToken) -> Watch {
+        let (run, repository) = (scope.run, scope.repository);
         let mut state = self.state();
         let id = state.next;
         state.next += 1;
-        if state.cancelled.contains(&run) {
+        if state.contains(run, repository) {
             token.cancel();
         }
-        state.running.insert(id, (run, token));
+        state.running.insert(id, Running { run, repository, token });
         Watch { set: Arc::clone(self), id }
     }
 
-    fn cancel(&self, run: RunId) {
+    fn obey(&self, command: &Command) {
         let mut state = self.state();
-        if state.cancelled.insert(run) {
-            state.order.push_back(run);
-            if state.order.len() > REMEMBERED
-                && let Some(oldest) = state.order.pop_front()
-            {
-                state.cancelled.remove(&oldest);
-            }
+        match command {
+            Command::CancelRun { run, .. } => state.runs.insert(*run),
+            Command::DeleteRepository { repository, .. } => state.repositories.insert(*repository),
         }
-        for (_, token) in state.running.values().filter(|(running, _)| *running == run) {
-            token.cancel();
+        for running in state.running.values().filter(|running| state.contains(running.run, running.repository)) {
+            running.token.cancel();
         }
     }
 }
@@ -90,21 +129,17 @@ impl Drop for Watch {
 }
 
 impl Bus {
-    /// Tells every pod to drop the work of a run: jobs that run are cancelled, those that wait are dropped.
+    /// Tells every pod, those that start in the next week too.
     ///
     /// # Errors
     /// See [`PublishError`]; a repeat is harmless.
-    pub async fn cancel_run(&self, workspace: WorkspaceId, run: RunId) -> Result<(), PublishError> {
-        let command = v1::control::Command::CancelRun(v1::CancelRun {
-            workspace_id: id_bytes(workspace.as_uuid()),
-            run_id: id_bytes(run.as_uuid()),
-        });
-        let body = v1::Control { command: Some(command) }.encode_to_vec();
-        let subject = self.subjects.control(VERB, &run.to_string());
-        self.store(subject, Stream::Control.spec().name, async_nats::HeaderMap::new(), body.into()).await
+    pub async fn command(&self, command: &Command) -> Result<(), PublishError> {
+        let (verb, about) = command.address();
+        let subject = self.subjects.control(verb, &about);
+        self.store(subject, Stream::Control.spec().name, async_nats::HeaderMap::new(), command.encode()).await
     }
 
-    /// Starts to listen for cancelled runs, once per connection.
+    /// Starts to listen for commands, once per connection.
     ///
     /// # Errors
     /// [`BusError::Missing`] if the stream has not been provisioned.
@@ -112,12 +147,11 @@ impl Bus {
         if std::mem::replace(&mut self.cancels.state().listening, true) {
             return Ok(());
         }
-        let filter = self.subjects.control(VERB, ">");
         let mut commands = Ordered::open(
             self.jetstream.clone(),
             self.subjects.stream(Stream::Control),
-            filter,
-            format!("{}-cancel", self.name),
+            self.subjects.control("*", ">"),
+            format!("{}-control", self.name),
             DeliverPolicy::LastPerSubject,
         )
         .await?;
@@ -130,13 +164,9 @@ impl Bus {
                     () = stop.cancelled() => return,
                 };
                 let Some(set) = set.upgrade() else { return };
-                match v1::Control::decode(message.payload.clone()).map(|control| control.command) {
-                    Ok(Some(v1::control::Command::CancelRun(cancel))) => {
-                        if let Ok(uuid) = caffeine_contract::uuid_field("run_id", &cancel.run_id) {
-                            set.cancel(RunId::from_uuid(uuid));
-                        }
-                    }
-                    Ok(_) => {}
+                match Command::decode(&message.payload) {
+                    Ok(Some(command)) => set.obey(&command),
+                    Ok(None) => {}
                     Err(error) => tracing::warn!(%error, "a command cannot be decoded"),
                 }
             }
@@ -149,24 +179,53 @@ impl Bus {
 mod tests {
     use std::sync::Arc;
 
-    use caffeine_model::RunId;
+    use caffeine_contract::{Command, Scope};
+    use caffeine_model::{Generation, Lane, RepositoryId, RunId, WorkspaceId};
     use tokio_util::sync::CancellationToken;
 
     use super::CancelSet;
 
-    #[test]
-    fn running_and_later_jobs_are_cancelled() {
+    fn scope() -> Scope {
+        Scope {
+            workspace: WorkspaceId::generate(),
+            repository: RepositoryId::generate(),
+            run: RunId::generate(),
+            generation: Generation(0),
+            lane: Lane::Bulk,
+            analyser: String::new(),
+            embedding_model: String::new(),
+        }
+    }
+
+    fn check(scope: &Scope, command: &Command) {
         let set = Arc::new(CancelSet::default());
-        let (run, other) = (RunId::generate(), RunId::generate());
+        let other = self::scope();
         let (running, untouched, ended) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-        let _running = set.watch(run, running.clone());
-        let _untouched = set.watch(other, untouched.clone());
-        drop(set.watch(run, ended.clone()));
-        set.cancel(run);
+        let _running = set.watch(scope, running.clone());
+        let _untouched = set.watch(&other, untouched.clone());
+        drop(set.watch(scope, ended.clone()));
+        set.obey(command);
         assert!(running.is_cancelled() && !untouched.is_cancelled() && !ended.is_cancelled());
         let later = CancellationToken::new();
-        let _later = set.watch(run, later.clone());
-        assert!(later.is_cancelled() && set.contains(run) && !set.contains(other));
+        let _later = set.watch(scope, later.clone());
+        assert!(later.is_cancelled() && set.contains(scope) && !set.contains(&other));
+    }
+
+    #[test]
+    fn running_and_later_jobs_are_cancelled() {
+        let scope = scope();
+        let (workspace, repository, run) = (scope.workspace, scope.repository, scope.run);
+        check(&scope, &Command::CancelRun { workspace, run });
+        check(&scope, &Command::DeleteRepository { workspace, repository, runs: Vec::new() });
+    }
+
+    #[test]
+    fn a_repository_outlives_a_cancelled_run() {
+        let set = Arc::new(CancelSet::default());
+        let cancelled = scope();
+        let next = Scope { run: RunId::generate(), ..cancelled.clone() };
+        set.obey(&Command::CancelRun { workspace: cancelled.workspace, run: cancelled.run });
+        assert!(set.contains(&cancelled) && !set.contains(&next) && !set.is_deleted(next.repository));
     }
 }

@@ -16,7 +16,9 @@ use crate::headers::Envelope;
 use crate::lease::{Lease, SettleError};
 use crate::publish::Blocking;
 use crate::run::{Ran, run_limited};
-use crate::{Bus, Failure, FaultPoint, Inbox, Job, Outgoing, Prior, Rejection, delay, fault, metrics, span};
+use crate::{
+    Bus, Failure, FaultPoint, Inbox, InboxError, Job, Outgoing, Prior, Rejection, delay, fault, metrics, span,
+};
 
 /// How long a delivery waits for an inbox that cannot be asked, before it is handed back.
 const INBOX_PATIENCE: Duration = Duration::from_secs(30);
@@ -141,13 +143,17 @@ impl Delivery {
         let Some((scope, key)) = from_headers.or_else(|| handler.identify(&self.message.payload)) else {
             return self.bury_unread(UNDECODABLE, "neither headers nor body say whose work this is", &envelope).await;
         };
+        if self.reader.bus.cancels.contains(&scope) {
+            // Before the inbox: no row of a cancelled run is touched.
+            return self.settle(AckKind::Ack, Outcome::Cancelled).await;
+        }
         let work = WorkId::derive(scope.run, kind.spec().name, &key);
         let prior = match self.prior(work, &scope, envelope.redelivered).await {
             Ok(prior) => prior,
             Err(failure) => return self.fail_without_job(failure).await,
         };
         let job = Arc::new(self.job(kind, scope, key, work, &prior.known));
-        let _watch = self.reader.bus.cancels.watch(job.scope.run, job.cancelled.clone());
+        let _watch = self.reader.bus.cancels.watch(&job.scope, job.cancelled.clone());
 
         if let Some(rejection) = prior.known.rejected {
             return self.reject(handler, &job, rejection).await;
@@ -240,7 +246,7 @@ impl Delivery {
 
     /// Why the job was told to stop, if it was.
     fn interruption(&self, job: &Job) -> Option<Failure> {
-        if self.reader.bus.cancels.contains(job.scope.run) {
+        if self.is_cancelled(job) {
             Some(Failure::Cancelled)
         } else if self.stop.is_cancelled() {
             Some(Failure::HandBack { after: Duration::ZERO })
@@ -249,10 +255,16 @@ impl Delivery {
         }
     }
 
+    fn is_cancelled(&self, job: &Job) -> bool {
+        self.reader.bus.cancels.contains(&job.scope)
+    }
+
     async fn fail(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>, failure: Failure) -> Outcome {
         if !self.lease.is_ours() {
             return self.lost(job).await;
         }
+        // Neither an attempt nor a rejection is written down for a run that has ended.
+        let failure = if self.is_cancelled(job) { Failure::Cancelled } else { failure };
         match failure {
             Failure::Retry { after, reason } => self.retry(handler, job, after, storable(&reason)).await,
             Failure::Reject { code, reason } => {
@@ -269,6 +281,7 @@ impl Delivery {
     async fn fail_without_job(&self, failure: Failure) -> Outcome {
         match failure {
             Failure::HandBack { after } => self.hand_back(None, after).await,
+            Failure::Cancelled => self.settle(AckKind::Ack, Outcome::Cancelled).await,
             _ => self.hand_back(None, SOON).await,
         }
     }
@@ -284,6 +297,7 @@ impl Delivery {
         let counted = self.reader.inbox.count_attempt(job.work, job.scope.workspace, job.scope.run, &reason);
         let attempts = match self.in_time(counted).await {
             Ok(attempts) => attempts,
+            Err(InboxError::Gone) => return self.settle(AckKind::Ack, Outcome::Cancelled).await,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, reason, "an attempt could not be counted");
                 return self.hand_back(Some(job), SOON).await;
@@ -302,7 +316,7 @@ impl Delivery {
     async fn reject(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>, rejection: Rejection) -> Outcome {
         // A job that used up its time was told to stop; what it owes must still go out.
         let job = &Arc::new(job.afresh(self.stop.child_token()));
-        let _watch = self.reader.bus.cancels.watch(job.scope.run, job.cancelled.clone());
+        let _watch = self.reader.bus.cancels.watch(&job.scope, job.cancelled.clone());
         let (running, owned, body) = (Arc::clone(handler), Arc::clone(job), self.message.payload.clone());
         let told = rejection.clone();
         let work = async move { running.reject(&owned, body, &told).await };
@@ -358,6 +372,9 @@ impl Delivery {
 
     /// A delivery that ended alive is no crash.
     async fn note_end(&self, job: &Job) {
+        if self.is_cancelled(job) {
+            return;
+        }
         let noted = self.reader.inbox.delivery_ended(job.work, job.scope.workspace, job.scope.run);
         if let Err(error) = self.in_time(noted).await {
             tracing::debug!(%error, "the end of a delivery could not be noted");
@@ -371,6 +388,7 @@ impl Delivery {
         loop {
             let error = match self.in_time(self.ask_inbox(work, scope, redelivered)).await {
                 Ok(known) => return Ok(known),
+                Err(InboxError::Gone) => return Err(Failure::Cancelled),
                 Err(error) => error,
             };
             tracing::warn!(error = &error as &dyn std::error::Error, "the inbox cannot be asked");
@@ -385,15 +403,14 @@ impl Delivery {
     }
 
     /// Gives an inbox that does not answer up.
-    async fn in_time<T>(
-        &self,
-        asked: impl Future<Output = Result<T, crate::InboxError>>,
-    ) -> Result<T, crate::InboxError> {
+    async fn in_time<T>(&self, asked: impl Future<Output = Result<T, InboxError>>) -> Result<T, InboxError> {
         let within = INBOX_ANSWERS_WITHIN.min(self.reader.spec.ack_wait);
-        tokio::time::timeout(within, asked).await.unwrap_or_else(|silence| Err(crate::InboxError(Box::new(silence))))
+        tokio::time::timeout(within, asked)
+            .await
+            .unwrap_or_else(|silence| Err(InboxError::Unavailable(Box::new(silence))))
     }
 
-    async fn ask_inbox(&self, work: WorkId, scope: &Scope, redelivered: bool) -> Result<Known, crate::InboxError> {
+    async fn ask_inbox(&self, work: WorkId, scope: &Scope, redelivered: bool) -> Result<Known, InboxError> {
         let inbox = &self.reader.inbox;
         let mut known = inbox.prior(work).await?;
         if known.rejected.is_some() && redelivered && self.facts.delivered == 1 {

@@ -50,6 +50,10 @@ impl Bus {
             tracing::warn!(kind, "an event without a scope is dropped");
             return;
         };
+        if self.cancels.is_deleted(scope.repository) {
+            // It would outlive the purge.
+            return;
+        }
         let subject = self.subjects.event(scope.workspace, scope.run, kind);
         if self.emitter.try_send((subject, event.encode_to_vec().into())).is_err() {
             tracing::debug!(kind, "an event is dropped: the connection is busy or gone");

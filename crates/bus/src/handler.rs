@@ -91,10 +91,16 @@ pub struct Prior {
     pub rejected: Option<Rejection>,
 }
 
-/// The inbox could not be asked: try again later, nobody's fault.
+/// The inbox gave no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("ask the inbox")]
-pub struct InboxError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+pub enum InboxError {
+    /// It could not be asked: try again later, nobody's fault.
+    #[error("ask the inbox")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is no such run any more, so there is nothing left to do: cancelled.
+    #[error("the run is gone")]
+    Gone,
+}
 
 /// Remembers outcomes per work. The outcomes *done* and *rejected* are written by the handler's own transaction.
 #[async_trait]
@@ -102,13 +108,13 @@ pub trait Inbox: Send + Sync + 'static {
     /// What is known about the work.
     ///
     /// # Errors
-    /// If the store cannot be reached.
+    /// If the store cannot be reached, or the run is gone.
     async fn prior(&self, work: WorkId) -> Result<Prior, InboxError>;
 
     /// Counts a failed attempt and returns how many there are now.
     ///
     /// # Errors
-    /// If the store cannot be reached.
+    /// If the store cannot be reached, or the run is gone.
     async fn count_attempt(
         &self,
         work: WorkId,
@@ -121,7 +127,7 @@ pub trait Inbox: Send + Sync + 'static {
     /// word: their process died. An inbox that does not count them never calls a message a killer.
     ///
     /// # Errors
-    /// If the store cannot be reached.
+    /// If the store cannot be reached, or the run is gone.
     async fn delivery_started(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<u32, InboxError> {
         Ok(0)
     }
@@ -129,7 +135,7 @@ pub trait Inbox: Send + Sync + 'static {
     /// Notes that a delivery was handed back or lost by a process that lives. Counting an attempt notes it as well.
     ///
     /// # Errors
-    /// If the store cannot be reached.
+    /// If the store cannot be reached, or the run is gone.
     async fn delivery_ended(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<(), InboxError> {
         Ok(())
     }

@@ -10,6 +10,8 @@
 //! - Outputs are published after the handler's transaction and before the input is acknowledged; a repeat of the
 //!   same work publishes the same ids again.
 //! - Publishers wait for room with jitter; they never drop and never spin. Time spent waiting is not the job's.
+//! - Work of a cancelled run or a deleted repository is stopped where it runs, and acknowledged and dropped where it
+//!   waits; its inbox is not touched.
 //! - PostgreSQL decides exactly-once; the broker promises at-least-once.
 //! - This is the only crate that uses `async-nats`.
 //!
@@ -20,6 +22,7 @@ mod connection;
 mod dead;
 mod dead_letters;
 mod delay;
+mod deletion;
 mod delivery;
 mod erased;
 mod error;
@@ -46,6 +49,7 @@ mod worker;
 
 pub use connection::{Bus, BusConfig};
 pub use dead_letters::{DeadLetter, DeadLetterFilter, Redelivery};
+pub use deletion::{Deletion, Deletions};
 pub use error::{BusError, PublishError};
 pub use events::{EventReceiver, Received};
 pub use fault::FaultPoint;

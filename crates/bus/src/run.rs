@@ -12,8 +12,9 @@ use tracing::Instrument as _;
 
 use crate::{Failure, Job, Outgoing};
 
-/// How long a handler that was told to stop may take until it is taken down.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How long a handler that was told to stop may take until it is taken down. Nothing of a cancelled run is written
+/// five seconds later, so this is less.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// How a handler ended.
 pub(crate) enum Ran {

@@ -13,6 +13,7 @@
 //!
 //! To add a message: write it in `proto/`, run `make generate`, add a [`Kind`] and its row, implement [`Message`].
 
+mod command;
 pub mod headers;
 mod message;
 mod pipeline_doc;
@@ -26,6 +27,7 @@ pub mod v1 {
     include!("gen/caffeine.v1.rs");
 }
 
+pub use command::Command;
 pub use message::{Message, transition_key};
 pub use pipeline_doc::pipeline_markdown;
 pub use scope::{DecodeError, Scope, id_bytes, oid_field, uuid_field};

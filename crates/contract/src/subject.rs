@@ -90,6 +90,12 @@ impl Subjects {
         format!("{}.state.{workspace}.{run}", self.root())
     }
 
+    /// All dead letters of a repository.
+    #[must_use]
+    pub fn dead_of(&self, workspace: WorkspaceId, repository: RepositoryId) -> String {
+        format!("{}.dead.*.{workspace}.{repository}", self.root())
+    }
+
     /// Where progress of a run goes.
     #[must_use]
     pub fn event(&self, workspace: WorkspaceId, run: RunId, kind: &str) -> String {

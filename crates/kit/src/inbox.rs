@@ -21,7 +21,7 @@ pub fn store_inbox(store: Store, table: InboxTable) -> Arc<dyn Inbox> {
 #[async_trait]
 impl Inbox for StoreInbox {
     async fn prior(&self, work: WorkId) -> Result<Prior, InboxError> {
-        let entry = self.store.inbox_entry(self.table, work).await.map_err(|error| InboxError(Box::new(error)))?;
+        let entry = self.store.inbox_entry(self.table, work).await.map_err(inbox_error)?;
         let detail = entry.detail.unwrap_or_default();
         let rejected = (entry.outcome.as_deref() == Some("rejected")).then(|| {
             let (code, reason) = detail.split_once(": ").unwrap_or(("rejected", detail.as_str()));
@@ -37,28 +37,26 @@ impl Inbox for StoreInbox {
         run: RunId,
         reason: &str,
     ) -> Result<u32, InboxError> {
-        self.store
-            .inbox_count_attempt(self.table, work, workspace, run, reason)
-            .await
-            .map_err(|error| InboxError(Box::new(error)))
+        self.store.inbox_count_attempt(self.table, work, workspace, run, reason).await.map_err(inbox_error)
     }
 
     async fn delivery_started(&self, work: WorkId, workspace: WorkspaceId, run: RunId) -> Result<u32, InboxError> {
-        self.store
-            .inbox_delivery_started(self.table, work, workspace, run)
-            .await
-            .map_err(|error| InboxError(Box::new(error)))
+        self.store.inbox_delivery_started(self.table, work, workspace, run).await.map_err(inbox_error)
     }
 
     async fn delivery_ended(&self, work: WorkId, workspace: WorkspaceId, run: RunId) -> Result<(), InboxError> {
-        self.store
-            .inbox_delivery_ended(self.table, work, workspace, run)
-            .await
-            .map_err(|error| InboxError(Box::new(error)))
+        self.store.inbox_delivery_ended(self.table, work, workspace, run).await.map_err(inbox_error)
     }
 
     async fn forget_rejection(&self, work: WorkId) -> Result<(), InboxError> {
-        self.store.inbox_forget_rejection(self.table, work).await.map_err(|error| InboxError(Box::new(error)))
+        self.store.inbox_forget_rejection(self.table, work).await.map_err(inbox_error)
+    }
+}
+
+fn inbox_error(error: StoreError) -> InboxError {
+    match error {
+        StoreError::ReferenceGone(_) => InboxError::Gone,
+        other => InboxError::Unavailable(Box::new(other)),
     }
 }
 

@@ -45,7 +45,7 @@ macro_rules! states {
 }
 
 states! {
-    /// How far a run has come. The order is the order of progress: a run never moves back, and the four last are
+    /// How far a run has come. The order is the order of progress: a run never moves back, and the five last are
     /// terminal.
     RunState {
         /// Waits for another run of the same ref to end.
@@ -68,6 +68,8 @@ states! {
         Failed = "failed",
         /// Ended by a person.
         Cancelled = "cancelled",
+        /// Replaced, before it began, by a request for other documents.
+        Superseded = "superseded",
     }
 }
 
@@ -76,6 +78,12 @@ impl RunState {
     #[must_use]
     pub fn is_terminal(self) -> bool {
         self >= Self::Completed
+    }
+
+    /// Whether somebody has ended the run before its time: whatever its stages still report is not wanted.
+    #[must_use]
+    pub fn is_withdrawn(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Superseded)
     }
 
     /// The state after a report of `next`: forward moves are taken, everything else is ignored.

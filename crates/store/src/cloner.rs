@@ -181,6 +181,17 @@ impl Store {
             .collect()
     }
 
+    /// Workspace and address of every repository that is kept: what mirrors may be of.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn kept_addresses(&self) -> Result<Vec<(WorkspaceId, String)>, StoreError> {
+        let rows = sqlx::query!("SELECT DISTINCT workspace_id, url FROM repositories WHERE deleting_at IS NULL")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.into_iter().map(|row| (WorkspaceId::from_uuid(row.workspace_id), row.url)).collect())
+    }
+
     /// Records that a request to clone was rejected, as `<code>: <sentence>`.
     ///
     /// # Errors

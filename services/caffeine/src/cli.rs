@@ -23,6 +23,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Document one repository: submit it, show progress, write the pages as a tree of Markdown.
     Document(Box<DocumentArgs>),
+    /// Cancel a run of a running installation.
+    Cancel(CancelArgs),
+    /// Delete a repository of a running installation, with everything that is known about it.
+    Delete(DeleteArgs),
     /// Bring the database's schema up to date.
     Migrate,
     /// Create and update streams and consumers on the broker.
@@ -107,6 +111,35 @@ pub(crate) struct DocumentArgs {
     pub(crate) token: Option<String>,
     #[command(flatten)]
     pub(crate) embedded: EmbeddedArgs,
+}
+
+/// A running installation.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// Where it answers.
+    #[arg(long, value_name = "URL", env = "CAFFEINE_SERVER")]
+    pub(crate) server: url::Url,
+    /// API token; better given by the environment than on the command line.
+    #[arg(long, value_name = "TOKEN", env = "CAFFEINE_TOKEN", hide_env_values = true)]
+    pub(crate) token: String,
+}
+
+/// Options of `cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// Identifier of the run.
+    pub(crate) run: uuid::Uuid,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// Options of `delete`.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// Identifier of the repository.
+    pub(crate) repository: uuid::Uuid,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 /// How much disk the streams may take.

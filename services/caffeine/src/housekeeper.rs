@@ -7,6 +7,7 @@
 //!   has lost them, with its whole disk perhaps. It asks the gateway to publish again what began the run, in the next
 //!   generation. Each stage finds its rows, skips what is stored and publishes its outputs again, so even a wiped
 //!   broker loses nothing.
+//! - The streams of a deleted repository are purged when its deletion is commanded.
 //!
 //! It writes no row: what has to be written, it asks the owner for. Every message it publishes has a deterministic id,
 //! so two housekeepers at once do no harm, and neither does the end of one at any line.
@@ -97,8 +98,9 @@ impl Service for Housekeeper {
                 report("sweeper", self.sweeper.pass().await);
             }
         };
-        tokio::join!(reaping, sweeping);
-        Ok(())
+        let bus = self.sweeper.bus.clone();
+        let ((), (), purging) = tokio::join!(reaping, sweeping, bus.purge_deleted(shutdown.clone()));
+        Ok(purging?)
     }
 }
 

@@ -10,6 +10,7 @@ mod dlq;
 mod doctor;
 mod document;
 mod embedded;
+mod endings;
 mod housekeeper;
 mod operate;
 mod roles;
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
             Command::Up(args) => operate::up(args).await,
             Command::Serve(args) => operate::serve(&args.roles).await,
             Command::Document(args) => document::document(*args).await,
+            Command::Cancel(args) => endings::cancel(args).await,
+            Command::Delete(args) => endings::delete(args).await,
             Command::Migrate => operate::migrate().await,
             Command::Provision(args) => operate::provision(args.profile).await,
             Command::Dlq(args) => dlq::dlq(args).await,

@@ -7,7 +7,7 @@ use caffeine_contract::table::MAX_BATCH_BYTES;
 use caffeine_model::{Oid, WorkspaceId};
 use tokio_util::sync::CancellationToken;
 
-use crate::mirror::{Fetched, Guard, ListLimits, Listing, Mirror, Want};
+use crate::mirror::{Fetched, Guard, ListLimits, Listing, Mirror, Want, keep_only};
 use crate::source::{Address, Answer, HostPort, Reach, look};
 use crate::{CloneError, ClonerConfig};
 
@@ -103,6 +103,15 @@ impl Fetcher {
         discard(&mirror).await?;
         self.fetch(&mirror, &address, &Want::Commit(commit), cancelled).await?;
         Ok(mirror)
+    }
+
+    /// Removes every mirror but those of these addresses, and says how many of the others stay because a job uses them.
+    ///
+    /// # Errors
+    /// [`CloneError::Damaged`] if the disk refuses.
+    pub async fn keep_only(&self, addresses: Vec<(WorkspaceId, String)>) -> Result<usize, CloneError> {
+        let config = Arc::clone(&self.config);
+        blocking(move || keep_only(&config.data_dir, &addresses)).await
     }
 
     async fn take(&self, workspace: WorkspaceId, address: &Address) -> Result<Arc<Mirror>, CloneError> {

@@ -21,6 +21,9 @@
 //! - Delivered twice, or killed anywhere: the plan of the first time is replayed; the difference to what is known is
 //!   never computed again.
 //!
+//! - A repository is deleted: every pod removes its mirror, unless another repository has the same address; at its
+//!   start a pod removes all mirrors that the database does not know.
+//!
 //! # Invariants
 //! - Nothing is ever checked out; a path of the repository is a string, never opened on a disk.
 //! - Only http and https are spoken, to addresses that were checked when the connection was made; redirects are
@@ -34,6 +37,7 @@ mod config;
 mod error;
 mod fetcher;
 mod handlers;
+mod keeper;
 mod messages;
 mod metrics;
 mod service;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ClonerConfig;
 use crate::fetcher::Fetcher;
 use crate::handlers::{CloneHandler, ProbeHandler};
+use crate::keeper::Keeper;
 use crate::metrics::Metrics;
 
 /// The cloner.
@@ -35,15 +36,16 @@ impl Service for ClonerService {
     }
 
     async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let keeper =
+            Keeper { store: self.clients.store.clone(), bus: self.clients.bus.clone(), fetcher: self.fetcher.clone() };
         let clone =
             CloneHandler { store: self.clients.store.clone(), fetcher: self.fetcher.clone(), metrics: Metrics::new() };
         let probe = ProbeHandler { bus: self.clients.bus.clone(), fetcher: self.fetcher };
         let inbox = store_inbox(self.clients.store, InboxTable::Clone);
-        Worker::new(self.clients.bus, Consumer::Cloner, inbox)
+        let worker = Worker::new(self.clients.bus, Consumer::Cloner, inbox)
             .handle::<v1::CloneRequested, _>(Arc::new(clone))
-            .handle::<v1::CloneProbe, _>(Arc::new(probe))
-            .run(shutdown)
-            .await?;
+            .handle::<v1::CloneProbe, _>(Arc::new(probe));
+        tokio::try_join!(worker.run(shutdown.clone()), keeper.run(shutdown))?;
         Ok(())
     }
 }

@@ -11,12 +11,9 @@ use caffeine_store::gateway::{Applied, Versions};
 use chrono::Utc;
 use tokio::sync::Notify;
 
-use crate::domain::announce::announce;
+use crate::domain::announce::{RUN_CHANGED, announce, run_changed};
 use crate::domain::facts;
 use crate::metrics::METRICS;
-
-/// Last token of the subject of the event that says that there is something new to read.
-const RUN_CHANGED: &str = "run_changed";
 
 /// Handles transitions.
 pub(crate) struct Projector {
@@ -56,11 +53,7 @@ impl Handler<v1::RunTransition> for Projector {
             }
         };
         // After the commit, and again for a repeat: the first one may have died before it said so.
-        let event = v1::Event {
-            scope: Some(job.scope.to_wire()),
-            event: Some(v1::event::Event::RunChanged(v1::RunChanged { sequence })),
-        };
-        self.bus.emit(RUN_CHANGED, event);
+        self.bus.emit(RUN_CHANGED, run_changed(&job.scope, sequence));
         Ok(Vec::new())
     }
 

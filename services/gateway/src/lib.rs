@@ -6,7 +6,8 @@
 //! - Consumes `state` (durable *projector*): every fact that a stage reports about a run is applied once to the run's
 //!   row and becomes an event with a sequence number, which is also the id of the server-sent event.
 //! - Produces `clone.requested` and `document.requested`, through the outbox: a request writes its rows and the
-//!   messages it causes in one transaction, and the relay publishes them afterwards.
+//!   messages it causes in one transaction, and the relay publishes them afterwards. Commands to all pods (a run is
+//!   cancelled, a repository is deleted) go the same way.
 //! - Writes workspaces, users, tokens, repositories, runs, run_documents, run_events, prompt templates and versions,
 //!   and the outbox. Reads documents, pages, sources and chunks, which belong to others.
 //!
@@ -16,6 +17,7 @@
 //! - One repository's window is full: its outbox rows are tried again later, those of others go on.
 //! - The database is away: requests are answered 503 with a problem document; transitions are handed back and wait in
 //!   the stream for as long as it takes.
+//! - A pod dies while it removes a repository: every step asks the rows what is left to do, and another pod goes on.
 //! - A transition arrives twice or out of order: the second has no effect, and a state never moves back.
 //!
 //! # Invariants
@@ -30,12 +32,14 @@
 
 mod api;
 mod bootstrap;
+mod canceller;
 mod config;
 mod domain;
 mod handler;
 mod live;
 mod metrics;
 mod relay;
+mod remover;
 mod service;
 
 pub use api::openapi_json;

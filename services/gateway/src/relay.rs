@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use caffeine_bus::{Bus, Outgoing, PublishError};
-use caffeine_contract::{DecodeError, Kind, v1};
+use caffeine_contract::{Command, DecodeError, Kind, v1};
 use caffeine_store::gateway::OutboxRow;
 use caffeine_store::{Store, StoreError};
 use futures::StreamExt;
@@ -62,15 +62,19 @@ impl Relay {
     }
 
     async fn relay(&self, row: OutboxRow) -> Result<(), StoreError> {
-        let outgoing = match decode(&row) {
-            Ok(outgoing) => outgoing,
+        let letter = match decode(&row) {
+            Ok(letter) => letter,
             Err(error) => {
                 METRICS.relayed("broken");
                 tracing::error!(outbox_id = %row.id, kind = row.kind, error = %error, "outbox row is no message");
                 return self.store.outbox_delay(row.id, BROKEN_DELAY).await;
             }
         };
-        let error = match self.bus.try_publish(&outgoing).await {
+        let published = match &letter {
+            Letter::Work(outgoing) => self.bus.try_publish(outgoing).await,
+            Letter::Command(command) => self.bus.command(command).await,
+        };
+        let error = match published {
             Ok(()) => {
                 METRICS.relayed("published");
                 return self.store.outbox_published(row.id).await;
@@ -105,16 +109,27 @@ enum RowError {
     Kind(String),
     #[error("decode the message")]
     Body(#[from] DecodeError),
+    #[error("the command is unknown")]
+    Command,
 }
 
-fn decode(row: &OutboxRow) -> Result<Outgoing, RowError> {
+/// What a row says.
+enum Letter {
+    Work(Outgoing),
+    Command(Command),
+}
+
+fn decode(row: &OutboxRow) -> Result<Letter, RowError> {
+    if row.kind == Command::KIND {
+        return Command::decode(&row.body)?.map(Letter::Command).ok_or(RowError::Command);
+    }
     let body = bytes::Bytes::copy_from_slice(&row.body);
-    Ok(match Kind::from_name(&row.kind) {
+    Ok(Letter::Work(match Kind::from_name(&row.kind) {
         Some(Kind::CloneRequested) => Outgoing::from_body::<v1::CloneRequested>(body)?,
         Some(Kind::CloneProbe) => Outgoing::from_body::<v1::CloneProbe>(body)?,
         Some(Kind::DocumentRequested) => Outgoing::from_body::<v1::DocumentRequested>(body)?,
         _ => return Err(RowError::Kind(row.kind.clone())),
-    })
+    }))
 }
 
 /// Doubles with each failure up to a limit.

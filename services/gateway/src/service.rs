@@ -1,4 +1,4 @@
-//! The service: builds what it needs, listens, and runs its four tasks.
+//! The service: builds what it needs, listens, and runs its five tasks.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,11 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, App};
 use crate::bootstrap::{AdminToken, ensure_admin_token};
+use crate::canceller::Canceller;
 use crate::config::GatewayConfig;
 use crate::domain::template::BUILT_IN;
 use crate::handler::Projector;
 use crate::live::Live;
 use crate::relay::Relay;
+use crate::remover::Remover;
 
 /// How long running requests may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -98,6 +100,9 @@ impl Service for GatewayService {
         let Clients { bus, store } = self.clients;
         let versions = self.config.versions();
         let bell = Arc::new(Notify::new());
+        let deletions = Arc::new(Notify::new());
+        let canceller =
+            Canceller { bus: bus.clone(), store: store.clone(), versions: versions.clone(), bell: Arc::clone(&bell) };
         let live = Live::new();
         // Ends the other tasks if one of them fails.
         let stop = shutdown.child_token();
@@ -107,11 +112,14 @@ impl Service for GatewayService {
             embedder: self.embedder,
             versions: versions.clone(),
             bell: Arc::clone(&bell),
+            canceller: canceller.clone(),
+            deletions: Arc::clone(&deletions),
             live: live.clone(),
             stop: stop.clone(),
         };
         let projector = Projector { bus: bus.clone(), store: store.clone(), versions, bell: Arc::clone(&bell) };
-        let relay = Relay { bus: bus.clone(), store, bell };
+        let relay = Relay { bus: bus.clone(), store: store.clone(), bell };
+        let remover = Remover { store, canceller, deletions };
         let worker = Worker::new(bus.clone(), Consumer::Projector, Arc::new(NoInbox)).handle(Arc::new(projector));
         let acceptor = TcpAcceptor::from_tokio(self.listener).context("use the bound port")?;
         let endpoint = api::endpoint(app);
@@ -135,6 +143,13 @@ impl Service for GatewayService {
             let stop = stop.clone();
             async move {
                 relay.run(stop).await;
+                Ok(())
+            }
+        });
+        tasks.spawn({
+            let stop = stop.clone();
+            async move {
+                remover.run(stop).await;
                 Ok(())
             }
         });

@@ -92,10 +92,18 @@ impl Api {
     /// # Panics
     /// If the gateway refuses.
     pub async fn submit_for(&self, url: &str, documents: &Value) -> Uuid {
+        self.add(url, documents).await.1
+    }
+
+    /// Submits a repository for these documents and returns its id and that of its run.
+    ///
+    /// # Panics
+    /// If the gateway refuses.
+    pub async fn add(&self, url: &str, documents: &Value) -> (Uuid, Uuid) {
         let body = serde_json::json!({ "url": url, "documents": documents });
         let (status, body) = self.post("/repositories", &body).await;
         assert!(status == 201 || status == 200, "{status}: {body}");
-        uuid_at(&body, "/run/id")
+        (uuid_at(&body, "/repository/id"), uuid_at(&body, "/run/id"))
     }
 
     /// The run's state word and the whole answer.
@@ -105,6 +113,11 @@ impl Api {
             return (format!("status {status}"), body);
         }
         (body["state"].as_str().unwrap_or_default().to_owned(), body)
+    }
+
+    /// `DELETE` with the token.
+    pub async fn delete(&self, path: &str) -> (u16, Value) {
+        self.send(self.http.delete(format!("{}/api/v1{path}", self.base))).await
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> (u16, Value) {

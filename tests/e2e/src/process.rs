@@ -11,6 +11,7 @@ use std::time::Duration;
 pub struct ServiceProcess {
     stop: Arc<AtomicBool>,
     starts: Arc<AtomicU32>,
+    pid: Arc<AtomicU32>,
     supervisor: Option<JoinHandle<()>>,
 }
 
@@ -22,15 +23,32 @@ impl ServiceProcess {
         let log = log.join(format!("{name}.log"));
         let stop = Arc::new(AtomicBool::new(false));
         let starts = Arc::new(AtomicU32::new(0));
-        let (stopping, counter) = (stop.clone(), starts.clone());
+        let pid = Arc::new(AtomicU32::new(0));
+        let (stopping, counter, current) = (stop.clone(), starts.clone(), pid.clone());
         let supervisor = std::thread::spawn(move || {
             while !stopping.load(Ordering::SeqCst) {
                 let mut child = spawn(&program, &variables, &log);
+                current.store(child.id(), Ordering::SeqCst);
                 counter.fetch_add(1, Ordering::SeqCst);
                 wait(&mut child, &stopping);
             }
         });
-        Self { stop, starts, supervisor: Some(supervisor) }
+        Self { stop, starts, pid, supervisor: Some(supervisor) }
+    }
+
+    /// The id of the running process, or of the last one.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid.load(Ordering::SeqCst)
+    }
+
+    /// Sends the running process a signal, as `kill -s` takes it.
+    ///
+    /// # Panics
+    /// If there is no such process.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().expect("kill runs");
+        assert!(sent.success(), "the process takes {name}");
     }
 
     /// How often the program has been started.

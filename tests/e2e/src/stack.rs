@@ -107,7 +107,9 @@ impl Stack {
     pub async fn ended(&self, run: Uuid, deadline: Duration) -> String {
         eventually_some(deadline, || async {
             let (state, _) = self.api.run(run).await;
-            ["completed", "completed_with_errors", "failed", "cancelled"].contains(&state.as_str()).then_some(state)
+            ["completed", "completed_with_errors", "failed", "cancelled", "superseded"]
+                .contains(&state.as_str())
+                .then_some(state)
         })
         .await
     }
@@ -116,6 +118,34 @@ impl Stack {
     #[must_use]
     pub fn fault_struck(&self) -> bool {
         self.folder.path().join("struck").exists()
+    }
+
+    /// How many messages are stored in the work queues.
+    ///
+    /// # Panics
+    /// If a stream has not been provisioned.
+    pub async fn pending(&self) -> u64 {
+        let mut messages = 0;
+        for name in ["CLONE", "FILES", "LINK", "CHUNKS", "PLANS", "PAGES", "STATE"] {
+            messages += self.stored(name).await;
+        }
+        messages
+    }
+
+    /// How many messages a stream stores.
+    ///
+    /// # Panics
+    /// If it has not been provisioned.
+    pub async fn stored(&self, stream: &str) -> u64 {
+        let stream = self.bus.jetstream().get_stream(format!("{}_{stream}", self.bus.prefix())).await;
+        stream.expect("provisioned").cached_info().state.messages
+    }
+
+    /// The mirrors on the cloner's disk.
+    #[must_use]
+    pub fn mirrors(&self) -> usize {
+        let mirrors = std::fs::read_dir(self.folder.path().join("cloner/mirrors"));
+        mirrors.map_or(0, |entries| entries.flatten().filter(|entry| entry.path().is_dir()).count())
     }
 
     /// The services' logs.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -221,6 +221,8 @@ pub(crate) struct MemoryInbox {
     pub(crate) priors: Mutex<HashMap<WorkId, Prior>>,
     /// What `delivery_started` answers.
     pub(crate) crashes: AtomicU32,
+    /// The run is gone.
+    pub(crate) gone: AtomicBool,
     /// This many questions get no answer.
     pub(crate) silent: AtomicU32,
     pub(crate) reasons: Mutex<Vec<String>>,
@@ -244,6 +246,9 @@ impl Inbox for MemoryInbox {
         _run: RunId,
         reason: &str,
     ) -> Result<u32, InboxError> {
+        if self.gone.load(Ordering::SeqCst) {
+            return Err(InboxError::Gone);
+        }
         self.reasons.lock().unwrap().push(reason.to_owned());
         let mut priors = self.priors.lock().unwrap();
         let prior = priors.entry(work).or_default();
@@ -252,6 +257,9 @@ impl Inbox for MemoryInbox {
     }
 
     async fn delivery_started(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<u32, InboxError> {
+        if self.gone.load(Ordering::SeqCst) {
+            return Err(InboxError::Gone);
+        }
         Ok(self.crashes.load(Ordering::SeqCst))
     }
 

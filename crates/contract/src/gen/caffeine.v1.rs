@@ -187,6 +187,9 @@ pub struct DeleteRepository {
     pub workspace_id: ::prost::bytes::Bytes,
     #[prost(bytes = "bytes", tag = "2")]
     pub repository_id: ::prost::bytes::Bytes,
+    /// Runs of which events may still be stored.
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub run_ids: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PauseStage {

@@ -1,4 +1,7 @@
 //! Readings of what the doc-writer and the chunker wrote: documents, pages and the sources that pages cite.
+//!
+//! The doc-writer hears of a cancelled run only that its work is to be dropped, so whether a document is cancelled is
+//! asked of the run.
 
 use caffeine_model::{DocumentId, RepoPath, RepositoryId, RunId, WorkspaceId};
 use chrono::{DateTime, Utc};
@@ -122,7 +125,10 @@ impl Store {
         let rows = sqlx::query_as!(
             Raw,
             r#"SELECT d.document_id, d.repository_id, d.run_id, encode(r.commit_oid, 'hex') AS "commit?", d.title,
-                      d.writer, d.state, d.notice, d.requested_at, d.completed_at
+                      d.writer,
+                      CASE WHEN r.state = 'cancelled' AND d.state IN ('requested', 'writing') THEN 'cancelled'
+                           ELSE d.state END AS "state!",
+                      d.notice, d.requested_at, d.completed_at
                FROM documents d JOIN runs r USING (run_id)
                WHERE d.workspace_id = $1 AND d.repository_id = $2
                  AND ($3::timestamptz IS NULL OR d.requested_at < $3
@@ -153,7 +159,10 @@ impl Store {
         let row = sqlx::query_as!(
             Raw,
             r#"SELECT d.document_id, d.repository_id, d.run_id, encode(r.commit_oid, 'hex') AS "commit?", d.title,
-                      d.writer, d.state, d.notice, d.requested_at, d.completed_at
+                      d.writer,
+                      CASE WHEN r.state = 'cancelled' AND d.state IN ('requested', 'writing') THEN 'cancelled'
+                           ELSE d.state END AS "state!",
+                      d.notice, d.requested_at, d.completed_at
                FROM documents d JOIN runs r USING (run_id)
                WHERE d.workspace_id = $1 AND d.document_id = $2"#,
             workspace.as_uuid(),

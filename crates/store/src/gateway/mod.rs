@@ -1,9 +1,10 @@
 //! What the gateway stores and reads: identities, repositories, runs, prompts, the outbox; and its readings of what
 //! the other services wrote.
 //!
-//! Locks are taken in one order: run, then repository. `FOR NO KEY UPDATE`, so that rows of other services that hang
+//! Locks are taken in one order: a run that works, the repository, a run that is queued. `FOR NO KEY UPDATE`, so that rows of other services that hang
 //! on a run or a repository by foreign key do not wait.
 
+mod deletion;
 mod documents;
 mod identity;
 mod outbox;
@@ -11,10 +12,12 @@ mod page;
 mod projection;
 mod prompts;
 mod repositories;
+mod run_create;
 mod run_start;
 mod runs;
 mod search;
 
+pub use deletion::DeleteCommand;
 pub use documents::{DocumentRow, PageEntryRow, PageRow, SourceRow};
 pub use identity::{NewToken, PrincipalRow};
 pub use outbox::{OutboxBody, OutboxRow};

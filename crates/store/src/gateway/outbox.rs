@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use caffeine_model::{OutboxId, RunId, WorkspaceId};
+use caffeine_model::{OutboxId, RepositoryId, RunId, WorkspaceId};
 use sqlx::PgConnection;
 
 use crate::{Store, StoreError};
@@ -10,9 +10,9 @@ use crate::{Store, StoreError};
 /// A message to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxBody {
-    /// Name of the message in the contract's table (`clone.requested`).
+    /// Name of the message in the contract's table (`clone.requested`), or `control` for a command.
     pub kind: &'static str,
-    /// Encoded, with its scope.
+    /// Encoded; work with its scope.
     pub body: Vec<u8>,
 }
 
@@ -21,9 +21,9 @@ pub struct OutboxBody {
 pub struct OutboxRow {
     /// Its identifier.
     pub id: OutboxId,
-    /// Name of the message in the contract's table.
+    /// Name of the message in the contract's table, or `control` for a command.
     pub kind: String,
-    /// Encoded, with its scope.
+    /// Encoded; work with its scope.
     pub body: Vec<u8>,
     /// How often it could not be published.
     pub failed_attempts: u32,
@@ -106,5 +106,32 @@ pub(super) async fn insert(
         .execute(&mut *connection)
         .await?;
     }
+    Ok(())
+}
+
+/// Writes a command about a repository, part of the transaction that causes it.
+pub(super) async fn insert_for_repository(
+    connection: &mut PgConnection,
+    workspace: WorkspaceId,
+    repository: RepositoryId,
+    message: &OutboxBody,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO outbox (outbox_id, workspace_id, repository_id, kind, body) VALUES ($1, $2, $3, $4, $5)",
+        OutboxId::generate().as_uuid(),
+        workspace.as_uuid(),
+        repository.as_uuid(),
+        message.kind,
+        message.body
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what a run still wants to say: it has ended. What a relay has taken already goes out and is dropped by its
+/// reader.
+pub(super) async fn withdraw(connection: &mut PgConnection, run: RunId) -> Result<(), StoreError> {
+    sqlx::query!("DELETE FROM outbox WHERE run_id = $1", run.as_uuid()).execute(connection).await?;
     Ok(())
 }

@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::OutboxBody;
+use super::outbox;
+use super::run_create::{self, Ended};
 use super::run_start::{self, Announce};
-use super::runs::{self, Versions};
+use super::runs::Versions;
 use crate::{Store, StoreError};
 
 /// Why something failed.
@@ -50,7 +53,12 @@ pub enum Change {
     /// The run has ended without a usable result.
     Failed(FailureText),
     /// A person has ended the run.
-    Cancelled,
+    Cancelled {
+        /// Tells the stages.
+        command: OutboxBody,
+    },
+    /// A newer request has taken the place of the run, which was still queued.
+    Superseded,
     /// The messages that began the run are to be published again.
     AskedAgain {
         /// In this generation.
@@ -84,7 +92,7 @@ pub struct Fact {
 pub enum Applied {
     /// There is no such run any more.
     Gone,
-    /// It was known already; the run's events end at this sequence.
+    /// It was known already, or the run has ended and it is not wanted any more; the run's events end at this sequence.
     Known(u64),
     /// It is an event now.
     Stored {
@@ -117,55 +125,104 @@ impl Store {
         &self,
         fact: &Fact,
         versions: &Versions,
-        announce: &(dyn Fn(&run_start::RunStart) -> Vec<super::OutboxBody> + Send + Sync),
+        announce: &(dyn Fn(&run_start::RunStart) -> Vec<OutboxBody> + Send + Sync),
     ) -> Result<Applied, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let Some(locked) = lock(&mut tx, fact).await? else {
-            return Ok(Applied::Gone);
-        };
-        let sequence = locked.sequence + 1;
-        if !insert_event(&mut tx, fact, sequence).await? {
-            return Ok(Applied::Known(locked.sequence.unsigned_abs()));
-        }
-        change_document(&mut tx, fact).await?;
-        let reached = locked.state.advance(reached(&fact.change));
-        let state = if reached.is_terminal() { reached } else { ended(&mut tx, fact.run, reached).await? };
-        let (commit, failure) = match &fact.change {
-            Change::Planned { commit } => (Some(commit), None),
-            // A failure that arrives after the end explains nothing.
-            Change::Failed(failure) if !locked.state.is_terminal() => (None, Some(failure)),
-            _ => (None, None),
-        };
-        sqlx::query!(
-            "UPDATE runs SET state = $2, last_sequence = $3, commit_oid = coalesce(commit_oid, $4), \
+        let applied = apply(&mut tx, fact, versions, announce).await?;
+        tx.commit().await?;
+        Ok(applied)
+    }
+}
+
+/// Applies a fact inside a transaction. Who holds the repository's lock may apply facts about a queued run only: the
+/// end of any other run takes that lock after the run's own.
+pub(super) async fn apply(
+    tx: &mut PgConnection,
+    fact: &Fact,
+    versions: &Versions,
+    announce: Announce<'_>,
+) -> Result<Applied, StoreError> {
+    let Some(locked) = lock(tx, fact).await? else {
+        return Ok(Applied::Gone);
+    };
+    if !is_wanted(&fact.change, locked.state) {
+        return Ok(Applied::Known(locked.sequence.unsigned_abs()));
+    }
+    let sequence = locked.sequence + 1;
+    if !insert_event(tx, fact, sequence).await? {
+        return Ok(Applied::Known(locked.sequence.unsigned_abs()));
+    }
+    change_document(tx, fact).await?;
+    let reached = locked.state.advance(reached(&fact.change));
+    let state = if reached.is_terminal() { reached } else { ended(tx, fact.run, reached).await? };
+    let (commit, failure) = match &fact.change {
+        Change::Planned { commit } => (Some(commit), None),
+        // A failure that arrives after the end explains nothing.
+        Change::Failed(failure) if !locked.state.is_terminal() => (None, Some(failure)),
+        _ => (None, None),
+    };
+    sqlx::query!(
+        "UPDATE runs SET state = $2, last_sequence = $3, commit_oid = coalesce(commit_oid, $4), \
                  failure_code = coalesce(failure_code, $5), failure_reason = coalesce(failure_reason, $6), \
                  ended_at = CASE WHEN $7 THEN coalesce(ended_at, now()) END, progressed_at = now() \
              WHERE run_id = $1",
-            fact.run.as_uuid(),
-            state.as_str(),
-            sequence,
-            commit.map(|oid| &oid.as_bytes()[..]),
-            failure.map(|failure| failure.code.as_str()),
-            failure.map(|failure| failure.reason.as_str()),
-            state.is_terminal()
-        )
-        .execute(&mut *tx)
-        .await?;
-        let ends_now = state.is_terminal() && !locked.state.is_terminal();
-        let announced = match fact.change {
-            _ if ends_now => start_queued(&mut tx, &locked, versions, announce).await?,
-            Change::AskedAgain { generation, .. } if !state.is_terminal() => {
-                run_start::ask(&mut tx, fact.run, generation, announce).await?;
-                Some(fact.run)
-            }
-            Change::AskedAgain { follow_ended: true, .. } => {
-                runs::follow(&mut tx, fact.workspace, locked.repository, fact.run, versions, announce).await?
-            }
-            _ => None,
-        };
-        tx.commit().await?;
-        Ok(Applied::Stored { sequence: sequence.unsigned_abs(), state, before: locked.state, announced })
+        fact.run.as_uuid(),
+        state.as_str(),
+        sequence,
+        commit.map(|oid| &oid.as_bytes()[..]),
+        failure.map(|failure| failure.code.as_str()),
+        failure.map(|failure| failure.reason.as_str()),
+        state.is_terminal()
+    )
+    .execute(&mut *tx)
+    .await?;
+    if state.is_withdrawn() {
+        withdraw(tx, fact, &locked).await?;
     }
+    let ends_now = state.is_terminal() && !locked.state.is_terminal();
+    // A run that ends while it is queued leaves no place free.
+    let frees = ends_now && locked.state != RunState::Queued;
+    let announced = match fact.change {
+        _ if frees => start_queued(tx, &locked, versions, announce).await?,
+        Change::AskedAgain { generation, .. } if !state.is_terminal() => {
+            run_start::ask(tx, fact.run, generation, announce).await?;
+            Some(fact.run)
+        }
+        Change::AskedAgain { follow_ended: true, .. } => {
+            let ended = Ended { workspace: fact.workspace, repository: locked.repository, run: fact.run };
+            run_create::follow(tx, ended, versions, announce, fact.occurred_at).await?
+        }
+        _ => None,
+    };
+    Ok(Applied::Stored { sequence: sequence.unsigned_abs(), state, before: locked.state, announced })
+}
+
+/// Nothing is added to a run that somebody has ended, and what has ended by itself cannot be cancelled any more.
+fn is_wanted(change: &Change, state: RunState) -> bool {
+    match change {
+        Change::Cancelled { .. } => !state.is_terminal(),
+        Change::Superseded => state == RunState::Queued,
+        _ => !state.is_withdrawn(),
+    }
+}
+
+/// Ends what belongs to a run that nobody wants any more: its documents, its messages that have not gone out, and, by
+/// command, the work of its stages. A queued run has no work.
+async fn withdraw(connection: &mut PgConnection, fact: &Fact, before: &Locked) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE run_documents SET state = $2 WHERE run_id = $1 AND state IN ('requested', 'writing')",
+        fact.run.as_uuid(),
+        DocumentState::Cancelled.as_str()
+    )
+    .execute(&mut *connection)
+    .await?;
+    outbox::withdraw(connection, fact.run).await?;
+    if let Change::Cancelled { command } = &fact.change
+        && before.state != RunState::Queued
+    {
+        outbox::insert(connection, fact.workspace, fact.run, std::slice::from_ref(command)).await?;
+    }
+    Ok(())
 }
 
 /// The state that a change speaks of.
@@ -174,7 +231,8 @@ fn reached(change: &Change) -> RunState {
         Change::Reached(state) => *state,
         Change::Planned { .. } => RunState::Cloning,
         Change::Failed(_) => RunState::Failed,
-        Change::Cancelled => RunState::Cancelled,
+        Change::Cancelled { .. } => RunState::Cancelled,
+        Change::Superseded => RunState::Superseded,
         // The lowest state: no move.
         Change::DocumentPlanned { .. }
         | Change::DocumentCompleted { .. }
@@ -304,12 +362,15 @@ async fn start_queued(
     announce: Announce<'_>,
 ) -> Result<Option<RunId>, StoreError> {
     // Whoever queues a run holds this lock from its look at the working run to its commit.
-    sqlx::query!(
-        "SELECT 1 AS one FROM repositories WHERE repository_id = $1 FOR NO KEY UPDATE",
+    let kept = sqlx::query!(
+        "SELECT 1 AS one FROM repositories WHERE repository_id = $1 AND deleting_at IS NULL FOR NO KEY UPDATE",
         ended.repository.as_uuid()
     )
     .fetch_optional(&mut *connection)
     .await?;
+    if kept.is_none() {
+        return Ok(None);
+    }
     let queued = sqlx::query_scalar!(
         "SELECT run_id FROM runs WHERE repository_id = $1 AND ref = $2 AND state = 'queued' FOR NO KEY UPDATE",
         ended.repository.as_uuid(),

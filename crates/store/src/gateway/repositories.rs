@@ -95,7 +95,7 @@ impl Store {
                    WHERE workspace_id = p.workspace_id AND repository_id = p.repository_id
                    ORDER BY created_at DESC, run_id DESC LIMIT 1
                ) r ON true
-               WHERE p.workspace_id = $1
+               WHERE p.workspace_id = $1 AND p.deleting_at IS NULL
                  AND ($2::timestamptz IS NULL OR p.created_at < $2
                       OR (p.created_at = $2 AND p.repository_id > $3::uuid))
                ORDER BY p.created_at DESC, p.repository_id
@@ -131,7 +131,7 @@ impl Store {
                    WHERE workspace_id = p.workspace_id AND repository_id = p.repository_id
                    ORDER BY created_at DESC, run_id DESC LIMIT 1
                ) r ON true
-               WHERE p.workspace_id = $1 AND p.repository_id = $2"#,
+               WHERE p.workspace_id = $1 AND p.repository_id = $2 AND p.deleting_at IS NULL"#,
             workspace.as_uuid(),
             id.as_uuid()
         )
@@ -150,7 +150,7 @@ pub(super) async fn ensure(
     let id = RepositoryId::generate();
     let inserted = sqlx::query!(
         "INSERT INTO repositories (repository_id, workspace_id, name, url, ref) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (workspace_id, url, ref) DO NOTHING",
+         ON CONFLICT (workspace_id, url, ref) WHERE deleting_at IS NULL DO NOTHING",
         id.as_uuid(),
         workspace.as_uuid(),
         new.name,
@@ -163,12 +163,15 @@ pub(super) async fn ensure(
         return Ok((id, true));
     }
     let existing = sqlx::query_scalar!(
-        "SELECT repository_id FROM repositories WHERE workspace_id = $1 AND url = $2 AND ref = $3",
+        "SELECT repository_id FROM repositories \
+         WHERE workspace_id = $1 AND url = $2 AND ref = $3 AND deleting_at IS NULL",
         workspace.as_uuid(),
         new.url,
         new.reference
     )
-    .fetch_one(connection)
-    .await?;
+    .fetch_optional(connection)
+    .await?
+    // Deleted between the two statements: the next call adds it anew.
+    .ok_or(StoreError::Conflict(sqlx::Error::RowNotFound))?;
     Ok((RepositoryId::from_uuid(existing), false))
 }

@@ -3,11 +3,11 @@
 use caffeine_model::{DocumentId, DocumentState, RepositoryId, RunId, RunState, TemplateVersionId, WorkspaceId};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::repositories::{self, NewRepository};
-use super::run_start::{self, Announce};
+use super::run_create::create_run;
+use super::run_start;
 use super::{Cursor, Page};
 use crate::{Store, StoreError};
 
@@ -21,7 +21,7 @@ pub struct Versions {
 }
 
 /// A document that a run is asked to write.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NewDocument {
     /// Its title.
     pub title: String,
@@ -45,6 +45,8 @@ pub struct NewRun<'a> {
     pub versions: &'a Versions,
     /// Makes its messages if it starts now.
     pub announce: &'a (dyn Fn(&run_start::RunStart) -> Vec<super::OutboxBody> + Send + Sync),
+    /// When it is wanted.
+    pub now: DateTime<Utc>,
 }
 
 /// What asking for a run came to.
@@ -54,7 +56,7 @@ pub struct Created {
     pub repository: RepositoryId,
     /// Whether the repository is new.
     pub repository_is_new: bool,
-    /// The run: new, or the one that was queued already.
+    /// The run: new, or the one that was queued already for the same documents.
     pub run: RunId,
     /// Whether the run is new.
     pub run_is_new: bool,
@@ -168,11 +170,13 @@ impl Store {
         tx.commit().await?;
         created
             .map(|created| Created { repository_is_new: is_new, ..created })
-            .ok_or_else(|| StoreError::corrupt("repositories.repository_id", "deleted while it was added"))
+            // Deleted between the two statements: the next call adds it anew.
+            .ok_or(StoreError::Conflict(sqlx::Error::RowNotFound))
     }
 
     /// Asks for a run of a repository: starts it, queues it behind the working one, or returns the one that is queued
-    /// already. `None` if there is no such repository.
+    /// already for the same documents; one that is queued for others is superseded. `None` if there is no such
+    /// repository.
     ///
     /// # Errors
     /// If the database refuses; [`StoreError::ReferenceGone`] if a template version does not exist.
@@ -297,119 +301,4 @@ impl Store {
             })
             .collect())
     }
-}
-
-/// Asks for a run inside a transaction. The repository's lock orders it against the end of the working run, which
-/// looks for a queued one under the same lock.
-async fn create_run(
-    connection: &mut PgConnection,
-    workspace: WorkspaceId,
-    repository: RepositoryId,
-    new: NewRun<'_>,
-) -> Result<Option<Created>, StoreError> {
-    let Some(reference) = sqlx::query_scalar!(
-        "SELECT ref FROM repositories WHERE workspace_id = $1 AND repository_id = $2 FOR NO KEY UPDATE",
-        workspace.as_uuid(),
-        repository.as_uuid()
-    )
-    .fetch_optional(&mut *connection)
-    .await?
-    else {
-        return Ok(None);
-    };
-    let waiting = sqlx::query!(
-        "SELECT run_id, state FROM runs \
-         WHERE workspace_id = $1 AND repository_id = $2 AND ref = $3 AND ended_at IS NULL",
-        workspace.as_uuid(),
-        repository.as_uuid(),
-        reference
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    if let Some(queued) = waiting.iter().find(|run| run.state == RunState::Queued.as_str()) {
-        let run = RunId::from_uuid(queued.run_id);
-        return Ok(Some(Created { repository, repository_is_new: false, run, run_is_new: false, started: false }));
-    }
-    let starts = waiting.is_empty();
-    let run = RunId::generate();
-    insert_run(connection, workspace, repository, &reference, run, &new).await?;
-    if starts {
-        let announce: Announce<'_> = new.announce;
-        run_start::start(connection, run, new.versions, announce).await?;
-    }
-    Ok(Some(Created { repository, repository_is_new: false, run, run_is_new: true, started: starts }))
-}
-
-/// Asks for a run that does what an ended one did. Returns it if it was started now.
-pub(super) async fn follow(
-    connection: &mut PgConnection,
-    workspace: WorkspaceId,
-    repository: RepositoryId,
-    ended: RunId,
-    versions: &Versions,
-    announce: Announce<'_>,
-) -> Result<Option<RunId>, StoreError> {
-    let documents: Vec<NewDocument> = sqlx::query!(
-        "SELECT title, template_version_id, style, output_language, model, query FROM run_documents \
-         WHERE run_id = $1 ORDER BY document_id",
-        ended.as_uuid()
-    )
-    .fetch_all(&mut *connection)
-    .await?
-    .into_iter()
-    .map(|row| NewDocument {
-        title: row.title,
-        template_version: row.template_version_id.map(TemplateVersionId::from_uuid),
-        style: row.style,
-        output_language: row.output_language,
-        model: row.model,
-        query: row.query,
-    })
-    .collect();
-    let new = NewRun { documents: &documents, versions, announce };
-    let created = create_run(connection, workspace, repository, new).await?;
-    Ok(created.filter(|created| created.started).map(|created| created.run))
-}
-
-/// A run is born queued; starting it is the next step.
-async fn insert_run(
-    connection: &mut PgConnection,
-    workspace: WorkspaceId,
-    repository: RepositoryId,
-    reference: &str,
-    run: RunId,
-    new: &NewRun<'_>,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "INSERT INTO runs (run_id, workspace_id, repository_id, ref, state, analyser, embedding_model) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        run.as_uuid(),
-        workspace.as_uuid(),
-        repository.as_uuid(),
-        reference,
-        RunState::Queued.as_str(),
-        new.versions.analyser,
-        new.versions.embedding_model
-    )
-    .execute(&mut *connection)
-    .await?;
-    for document in new.documents {
-        sqlx::query!(
-            "INSERT INTO run_documents \
-                 (document_id, workspace_id, run_id, title, template_version_id, style, output_language, model, query) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            DocumentId::generate().as_uuid(),
-            workspace.as_uuid(),
-            run.as_uuid(),
-            document.title,
-            document.template_version.map(TemplateVersionId::as_uuid),
-            document.style,
-            document.output_language,
-            document.model,
-            document.query
-        )
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
 }

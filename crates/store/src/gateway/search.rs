@@ -76,10 +76,10 @@ impl Store {
             Raw,
             r#"WITH latest AS MATERIALIZED (
                    SELECT DISTINCT ON (repository_id) repository_id, run_id, analyser, embedding_model
-                   FROM runs
-                   WHERE workspace_id = $1 AND ($2::uuid IS NULL OR repository_id = $2)
+                   FROM runs JOIN repositories USING (repository_id, workspace_id)
+                   WHERE workspace_id = $1 AND ($2::uuid IS NULL OR repository_id = $2) AND deleting_at IS NULL
                      AND state IN ('indexed', 'completed', 'completed_with_errors')
-                   ORDER BY repository_id, created_at DESC, run_id DESC
+                   ORDER BY repository_id, runs.created_at DESC, run_id DESC
                ),
                visible AS MATERIALIZED (
                    SELECT s.file_version_id, l.analyser, l.embedding_model, l.run_id

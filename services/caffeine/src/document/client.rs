@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
+use uuid::Uuid;
 
 /// A client with a token.
 pub(crate) struct Client {
@@ -40,6 +41,16 @@ impl Client {
         let answer: Value = decode(self.send(request).await?).await?;
         let run = answer.pointer("/run/id").and_then(Value::as_str).context("the gateway named no run")?;
         Ok(Submitted { run: run.to_owned() })
+    }
+
+    /// Cancels a run.
+    pub(crate) async fn cancel(&self, run: Uuid) -> anyhow::Result<()> {
+        self.send(self.http.post(self.address(&format!("runs/{run}/cancel"))?)).await.map(drop)
+    }
+
+    /// Deletes a repository.
+    pub(crate) async fn delete(&self, repository: Uuid) -> anyhow::Result<()> {
+        self.send(self.http.delete(self.address(&format!("repositories/{repository}"))?)).await.map(drop)
     }
 
     /// A JSON resource.

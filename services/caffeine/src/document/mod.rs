@@ -1,6 +1,6 @@
 //! `caffeine document`: from a URL or a path to a tree of Markdown.
 
-mod client;
+pub(crate) mod client;
 mod export;
 mod follow;
 mod local;

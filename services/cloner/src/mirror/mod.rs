@@ -9,6 +9,7 @@
 mod fetch;
 mod guard;
 mod http;
+mod keep;
 mod list;
 mod read;
 
@@ -22,6 +23,7 @@ use crate::source::Address;
 
 pub use fetch::{Fetched, Want};
 pub use guard::Guard;
+pub(crate) use keep::keep_only;
 pub use list::{ListLimits, Listed, Listing, SkipReason};
 pub use read::{BlobReader, Blobs};
 
@@ -48,20 +50,10 @@ impl Mirror {
         address: &Address,
         max_object_bytes: u64,
     ) -> Result<Self, CloneError> {
-        let mirrors = data_dir.join("mirrors");
+        let mirrors = mirrors(data_dir);
         let name = mirror_name(workspace, address);
         std::fs::create_dir_all(&mirrors).map_err(|error| disk("make the folder of mirrors", &error))?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(mirrors.join(format!("{name}.lock")))
-            .map_err(|error| disk("open the lock of a mirror", &error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(CloneError::Busy),
-            Err(TryLockError::Error(error)) => return Err(disk("lock a mirror", &error)),
-        }
+        let lock = lock(&mirrors, &name)?;
         let mirror = Self { folder: mirrors.join(name), max_object_bytes, _lock: lock };
         if mirror.packs() > MAX_PACKS {
             mirror.discard()?;
@@ -127,6 +119,26 @@ impl Mirror {
             )
         };
         opened.map(|repository| repository.to_thread_local()).map_err(|error| damaged("open the mirror", &error))
+    }
+}
+
+/// The folder of all mirrors.
+fn mirrors(data_dir: &Path) -> PathBuf {
+    data_dir.join("mirrors")
+}
+
+/// Takes the lock of a mirror, if nobody has it.
+fn lock(mirrors: &Path, name: &str) -> Result<File, CloneError> {
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(mirrors.join(format!("{name}.lock")))
+        .map_err(|error| disk("open the lock of a mirror", &error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(CloneError::Busy),
+        Err(TryLockError::Error(error)) => Err(disk("lock a mirror", &error)),
     }
 }
 

@@ -28,6 +28,7 @@ use poem_openapi::{OpenApi, OpenApiService, Tags};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::canceller::Canceller;
 use crate::live::Live;
 use problem::ApiError;
 use shell::Shell;
@@ -39,6 +40,9 @@ pub(crate) struct App {
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) versions: Versions,
     pub(crate) bell: Arc<Notify>,
+    pub(crate) canceller: Canceller,
+    /// Rung after the deletion of a repository was asked for.
+    pub(crate) deletions: Arc<Notify>,
     pub(crate) live: Live,
     /// Ends event streams when the pod stops.
     pub(crate) stop: CancellationToken,

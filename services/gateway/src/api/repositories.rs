@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::auth::{Auth, Principal};
 use super::runs_view::Run;
 use super::{ApiError, App, Tag};
-use crate::domain::announce::announce;
+use crate::domain::announce::{announce, delete_command};
 use crate::domain::{cursor, reference, url};
 
 /// How many documents one run may write.
@@ -79,7 +79,7 @@ pub(crate) struct Repository {
     reference: String,
     created_at: DateTime<Utc>,
     /// State of the latest run: `queued`, `pending`, `cloning`, `cloned`, `analysed`, `indexed`, `completed`,
-    /// `completed_with_errors`, `failed` or `cancelled`.
+    /// `completed_with_errors`, `failed`, `cancelled` or `superseded`.
     status: Option<String>,
     /// The latest run.
     latest_run_id: Option<Uuid>,
@@ -131,6 +131,21 @@ enum AddResponse {
     Added(Json<AddedRepository>, #[oai(header = "Location")] String),
 }
 
+/// A repository that is being deleted.
+#[derive(Debug, Object)]
+struct DeletedRepository {
+    id: Uuid,
+    /// `deleting`.
+    status: String,
+}
+
+#[derive(ApiResponse)]
+enum DeleteResponse {
+    /// It is not found any more; its runs are being cancelled, and all that is stored of it is being removed.
+    #[oai(status = 202)]
+    Deleting(Json<DeletedRepository>),
+}
+
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Repositories")]
 impl RepositoriesApi {
     /// Add a repository
@@ -172,6 +187,25 @@ impl RepositoriesApi {
     #[oai(path = "/repositories/:repository", method = "get", operation_id = "get_repository")]
     async fn get(&self, auth: Auth, repository: Path<Uuid>) -> Result<Json<Repository>, ApiError> {
         Ok(Json(self.app.repository(&auth.0, RepositoryId::from_uuid(repository.0)).await?.into()))
+    }
+
+    /// Delete a repository
+    ///
+    /// With its runs, its documents and everything that is known about its files. Cannot be taken back. A repeat is
+    /// answered like the first call until everything is gone.
+    #[oai(path = "/repositories/:repository", method = "delete", operation_id = "delete_repository")]
+    async fn delete(&self, auth: Auth, repository: Path<Uuid>) -> Result<DeleteResponse, ApiError> {
+        auth.0.may_write()?;
+        let (workspace, id) = (auth.0.workspace, RepositoryId::from_uuid(repository.0));
+        let command = |runs| delete_command(workspace, id, runs);
+        if !self.app.store.delete_repository(workspace, id, &command).await? {
+            return Err(ApiError::not_found("repository"));
+        }
+        self.app.bell.notify_one();
+        self.app.deletions.notify_one();
+        tracing::info!(repository_id = %id, user_id = %auth.0.user, "deletion asked for");
+        let body = DeletedRepository { id: repository.0, status: "deleting".to_owned() };
+        Ok(DeleteResponse::Deleting(Json(body)))
     }
 }
 
@@ -218,7 +252,7 @@ impl App {
         };
         let new = NewRepository { name, url: url.into(), reference: reference.to_owned() };
         let documents = self.documents(who, body.documents.as_deref()).await?;
-        let run = NewRun { documents: &documents, versions: &self.versions, announce: &announce };
+        let run = NewRun { documents: &documents, versions: &self.versions, announce: &announce, now: Utc::now() };
         let created = self.store.create_repository(who.workspace, &new, run).await.map_err(run_error)?;
         if created.started {
             self.bell.notify_one();

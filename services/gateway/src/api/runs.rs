@@ -1,7 +1,8 @@
 //! Runs and their events.
 
-use caffeine_model::{RepositoryId, RunId};
-use caffeine_store::gateway::NewRun;
+use caffeine_model::{RepositoryId, RunId, RunState};
+use caffeine_store::gateway::{Applied, NewRun};
+use chrono::Utc;
 use futures::stream::BoxStream;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::{EventStream, Json};
@@ -38,7 +39,7 @@ struct RunPage {
 
 #[derive(ApiResponse)]
 enum StartResponse {
-    /// One was queued already; this is it.
+    /// One was queued already for the same documents; this is it.
     #[oai(status = 200)]
     Queued(Json<Run>),
     /// It was started, or queued behind the one that works.
@@ -46,16 +47,27 @@ enum StartResponse {
     Started(Json<Run>, #[oai(header = "Location")] String),
 }
 
+#[derive(ApiResponse)]
+enum CancelResponse {
+    /// It was cancelled before.
+    #[oai(status = 200)]
+    Known(Json<Run>),
+    /// It is cancelled; what its stages are at is dropped within seconds.
+    #[oai(status = 202)]
+    Cancelled(Json<Run>),
+}
+
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Runs")]
 impl RunsApi {
     /// Start a run
     ///
-    /// Reads the ref's present commit. While another run of the repository works, this one waits; only one waits.
+    /// Reads the ref's present commit. While another run of the repository works, this one waits; only one waits. A
+    /// request for other documents than those of the waiting run takes its place; the older one ends as `superseded`.
     #[oai(path = "/repositories/:repository/runs", method = "post", operation_id = "start_run")]
     async fn start(&self, auth: Auth, repository: Path<Uuid>, body: Json<StartRun>) -> Result<StartResponse, ApiError> {
         auth.0.may_write()?;
         let documents = self.app.documents(&auth.0, body.0.documents.as_deref()).await?;
-        let new = NewRun { documents: &documents, versions: &self.app.versions, announce: &announce };
+        let new = NewRun { documents: &documents, versions: &self.app.versions, announce: &announce, now: Utc::now() };
         let created = self
             .app
             .store
@@ -103,6 +115,31 @@ impl RunsApi {
     #[oai(path = "/runs/:run", method = "get", operation_id = "get_run")]
     async fn get(&self, auth: Auth, run: Path<Uuid>) -> Result<Json<Run>, ApiError> {
         Ok(Json(self.app.run_view(&auth.0, RunId::from_uuid(run.0)).await?))
+    }
+
+    /// Cancel a run
+    ///
+    /// Also one that waits. A run that has ended otherwise stays as it is.
+    #[oai(path = "/runs/:run/cancel", method = "post", operation_id = "cancel_run")]
+    async fn cancel(&self, auth: Auth, run: Path<Uuid>) -> Result<CancelResponse, ApiError> {
+        auth.0.may_write()?;
+        let id = RunId::from_uuid(run.0);
+        let applied = self.app.canceller.cancel(auth.0.workspace, id).await?;
+        if applied == Applied::Gone {
+            return Err(ApiError::not_found("run"));
+        }
+        let run = self.app.run_view(&auth.0, id).await?;
+        match applied {
+            Applied::Stored { .. } => {
+                tracing::info!(run_id = %id, user_id = %auth.0.user, "cancelled by a user");
+                Ok(CancelResponse::Cancelled(Json(run)))
+            }
+            _ if run.state == RunState::Cancelled.as_str() => Ok(CancelResponse::Known(Json(run))),
+            _ => {
+                let detail = format!("The run has ended as `{}` and cannot be cancelled any more.", run.state);
+                Err(ApiError::conflict("run_ended", detail))
+            }
+        }
     }
 
     /// Follow a run

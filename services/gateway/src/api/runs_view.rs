@@ -22,9 +22,9 @@ pub(crate) struct Run {
     /// Branch, tag or commit that was asked for; empty for the default branch.
     #[oai(rename = "ref")]
     reference: String,
-    /// `queued`, `pending`, `cloning`, `cloned`, `analysed`, `indexed`, `completed`, `completed_with_errors`, `failed`
-    /// or `cancelled`. It never moves back.
-    state: String,
+    /// `queued`, `pending`, `cloning`, `cloned`, `analysed`, `indexed`, `completed`, `completed_with_errors`, `failed`,
+    /// `cancelled` or `superseded` (replaced before it began). It never moves back.
+    pub(crate) state: String,
     /// The commit it is pinned to, once known.
     commit: Option<String>,
     created_at: DateTime<Utc>,

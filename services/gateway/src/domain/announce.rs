@@ -1,9 +1,13 @@
-//! The messages of a starting run.
+//! What the gateway says on the bus: the messages of a starting run, commands to all pods, and that there is something
+//! new to read.
 
 use caffeine_bus::Outgoing;
-use caffeine_contract::{Message, Scope, id_bytes, v1};
-use caffeine_model::Lane;
+use caffeine_contract::{Command, Message, Scope, id_bytes, v1};
+use caffeine_model::{Lane, RepositoryId, RunId, WorkspaceId};
 use caffeine_store::gateway::{DocumentStart, OutboxBody, RunStart};
+
+/// Last token of the subject of the event that says that there is something new to read.
+pub(crate) const RUN_CHANGED: &str = "run_changed";
 
 /// One request to clone, and one for each document.
 pub(crate) fn announce(run: &RunStart) -> Vec<OutboxBody> {
@@ -25,6 +29,26 @@ pub(crate) fn announce(run: &RunStart) -> Vec<OutboxBody> {
     };
     let documents = run.documents.iter().map(|document| outbox_body(&scope, document_requested(document)));
     std::iter::once(outbox_body(&scope, clone)).chain(documents).collect()
+}
+
+/// Tells every pod to drop the work of a run.
+pub(crate) fn cancel_command(workspace: WorkspaceId, run: RunId) -> OutboxBody {
+    command_body(&Command::CancelRun { workspace, run })
+}
+
+/// Tells every pod to drop the work of a repository, and to forget what is kept of it.
+pub(crate) fn delete_command(workspace: WorkspaceId, repository: RepositoryId, runs: Vec<RunId>) -> OutboxBody {
+    command_body(&Command::DeleteRepository { workspace, repository, runs })
+}
+
+/// Tells readers that a run's events go up to this sequence.
+pub(crate) fn run_changed(scope: &Scope, sequence: u64) -> v1::Event {
+    let changed = v1::RunChanged { sequence };
+    v1::Event { scope: Some(scope.to_wire()), event: Some(v1::event::Event::RunChanged(changed)) }
+}
+
+fn command_body(command: &Command) -> OutboxBody {
+    OutboxBody { kind: Command::KIND, body: command.encode().to_vec() }
 }
 
 fn outbox_body<M: Message>(scope: &Scope, message: M) -> OutboxBody {

@@ -1,11 +1,13 @@
 //! What a transition says: the change it makes, and the words in which readers see it.
 
-use caffeine_contract::{DecodeError, Message, Scope, oid_field, uuid_field, v1};
-use caffeine_model::{DocumentId, Generation, RunState};
+use caffeine_contract::{DecodeError, Message, Scope, oid_field, transition_key, uuid_field, v1};
+use caffeine_model::{DocumentId, Generation, RunId, RunState, WorkspaceId};
 use caffeine_store::gateway::{Change, Fact, FailureText};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use v1::run_transition::Transition;
+
+use super::announce::cancel_command;
 
 /// The longest sentence about a failure, in characters. Part of it can be foreign text.
 const MAX_REASON: usize = 2_000;
@@ -60,7 +62,7 @@ pub(crate) struct Facts {
 /// If a part of the message is missing or malformed.
 pub(crate) fn read(scope: &Scope, message: &v1::RunTransition, now: DateTime<Utc>) -> Result<Fact, DecodeError> {
     let transition = message.transition.as_ref().ok_or(DecodeError::Missing("transition"))?;
-    let (change, facts) = interpret(transition)?;
+    let (change, facts) = interpret(scope, transition)?;
     Ok(Fact {
         workspace: scope.workspace,
         run: scope.run,
@@ -71,7 +73,19 @@ pub(crate) fn read(scope: &Scope, message: &v1::RunTransition, now: DateTime<Utc
     })
 }
 
-fn interpret(transition: &Transition) -> Result<(Change, Facts), DecodeError> {
+/// A person ends a run.
+pub(crate) fn cancelled(workspace: WorkspaceId, run: RunId, now: DateTime<Utc>) -> Fact {
+    Fact {
+        workspace,
+        run,
+        transition: transition_key(&Transition::Cancelled(v1::RunCancelled {})),
+        occurred_at: now,
+        payload: serde_json::to_value(Facts::default()).unwrap_or_default(),
+        change: Change::Cancelled { command: cancel_command(workspace, run) },
+    }
+}
+
+fn interpret(scope: &Scope, transition: &Transition) -> Result<(Change, Facts), DecodeError> {
     let none = Facts::default();
     Ok(match transition {
         Transition::CloneStarted(_) => (Change::Reached(RunState::Cloning), none),
@@ -139,7 +153,7 @@ fn interpret(transition: &Transition) -> Result<(Change, Facts), DecodeError> {
             let change = if failed.stage == "write" { Change::Noted } else { Change::Failed(failure) };
             (change, facts)
         }
-        Transition::Cancelled(_) => (Change::Cancelled, none),
+        Transition::Cancelled(_) => (Change::Cancelled { command: cancel_command(scope.workspace, scope.run) }, none),
         Transition::AskedAgain(again) => {
             let generation = Generation(again.generation);
             let facts = Facts { reason: Some(text(&again.reason)), ..none };

@@ -10,6 +10,6 @@ pub(crate) const fn status(state: Option<RunState>) -> &'static str {
         Some(RunState::Cloned) => "cloned",
         Some(RunState::Analysed) => "indexing",
         Some(RunState::Indexed | RunState::Completed | RunState::CompletedWithErrors) => "indexed",
-        Some(RunState::Failed | RunState::Cancelled) => "failed",
+        Some(RunState::Failed | RunState::Cancelled | RunState::Superseded) => "failed",
     }
 }

@@ -5,6 +5,7 @@
 mod auth;
 mod bootstrap;
 mod documents;
+mod endings;
 mod fixture;
 mod openapi;
 mod problems;

@@ -1,6 +1,8 @@
 //! The whole system: five processes, real servers, real git over HTTP.
 
 mod bad_input;
+mod cancel;
+mod delete;
 mod fixture;
 mod incremental;
 mod kills;

@@ -12,14 +12,14 @@ use serde_json::json;
 use crate::fixture;
 
 /// A running `llmock` (npm `@copilotkit/aimock`), ended when dropped.
-struct FakeModel {
+pub(crate) struct FakeModel {
     child: Child,
     url: String,
 }
 
 impl FakeModel {
     /// Answers every question with `answer`, streamed in pieces of twenty characters.
-    async fn start(folder: &Path, answer: &str) -> Self {
+    pub(crate) async fn start(folder: &Path, answer: &str) -> Self {
         let fixtures = folder.join("fixtures.json");
         let text = json!({ "fixtures": [{ "match": {}, "response": { "content": answer } }] }).to_string();
         std::fs::write(&fixtures, text).expect("the fixtures can be written");
@@ -42,6 +42,11 @@ impl FakeModel {
         .await;
         fake
     }
+
+    /// Where it answers.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
 }
 
 impl Drop for FakeModel {
@@ -63,7 +68,7 @@ async fn a_template_run_ends_in_a_readable_document() {
     std::fs::write(&key, "not-a-real-key").expect("the key can be written");
     let stack = Stack::start(StackOptions {
         variables: vec![
-            ("CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL".to_owned(), model.url.clone()),
+            ("CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL".to_owned(), model.url().to_owned()),
             ("CAFFEINE_DOC_WRITER_ANTHROPIC_API_KEY_FILE".to_owned(), key.display().to_string()),
         ],
         ..StackOptions::with_host(served.host())
