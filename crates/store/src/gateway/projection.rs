@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use super::OutboxBody;
 use super::outbox;
-use super::run_create::{self, Ended};
+use super::run_create;
 use super::run_start::{self, Announce};
 use super::runs::Versions;
 use crate::{Store, StoreError};
@@ -128,7 +128,13 @@ impl Store {
         announce: &(dyn Fn(&run_start::RunStart) -> Vec<OutboxBody> + Send + Sync),
     ) -> Result<Applied, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let applied = apply(&mut tx, fact, versions, announce).await?;
+        let mut applied = apply(&mut tx, fact, versions, announce).await?;
+        if let Applied::Stored { before, announced, .. } = &mut applied
+            && matches!(fact.change, Change::AskedAgain { follow_ended: true, .. })
+            && before.is_terminal()
+        {
+            *announced = run_create::follow(&mut tx, fact, versions, announce).await?;
+        }
         tx.commit().await?;
         Ok(applied)
     }
@@ -187,10 +193,6 @@ pub(super) async fn apply(
         Change::AskedAgain { generation, .. } if !state.is_terminal() => {
             run_start::ask(tx, fact.run, generation, announce).await?;
             Some(fact.run)
-        }
-        Change::AskedAgain { follow_ended: true, .. } => {
-            let ended = Ended { workspace: fact.workspace, repository: locked.repository, run: fact.run };
-            run_create::follow(tx, ended, versions, announce, fact.occurred_at).await?
         }
         _ => None,
     };

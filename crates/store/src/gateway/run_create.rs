@@ -1,7 +1,6 @@
 //! Asking for a run: one works, one waits.
 
 use caffeine_model::{DocumentId, RepositoryId, RunId, RunState, TemplateVersionId, WorkspaceId};
-use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -10,16 +9,26 @@ use super::run_start::{self, Announce};
 use super::runs::{Created, NewDocument, NewRun, Versions};
 use crate::StoreError;
 
+/// What becomes of a run that waits already and writes other documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfQueued {
+    /// It makes room for the new one.
+    Supersede,
+    /// It is the answer all the same.
+    Join,
+}
+
 /// Asks for a run inside a transaction. The repository's lock orders it against the end of the working run, which
 /// looks for a queued one under the same lock.
 ///
-/// A run that waits already and writes the same is the answer; one that writes something else makes room for the new
-/// one. Either way the one that works goes on. `None` if there is no such repository, or it is being deleted.
+/// A run that waits already and writes the same is the answer; about one that writes something else the caller
+/// decides. Either way the one that works goes on. `None` if there is no such repository, or it is being deleted.
 pub(super) async fn create_run(
     connection: &mut PgConnection,
     workspace: WorkspaceId,
     repository: RepositoryId,
     new: NewRun<'_>,
+    if_queued: IfQueued,
 ) -> Result<Option<Created>, StoreError> {
     let Some(reference) = sqlx::query_scalar!(
         "SELECT ref FROM repositories WHERE workspace_id = $1 AND repository_id = $2 AND deleting_at IS NULL \
@@ -46,7 +55,9 @@ pub(super) async fn create_run(
     let run = RunId::generate();
     if let Some(queued) = waiting.iter().find(|run| is_queued(&run.state)) {
         let queued = RunId::from_uuid(queued.run_id);
-        if sorted(documents_of(connection, queued).await?) == sorted(new.documents.to_vec()) {
+        let joins = if_queued == IfQueued::Join
+            || sorted(documents_of(connection, queued).await?) == sorted(new.documents.to_vec());
+        if joins {
             let found =
                 Created { repository, repository_is_new: false, run: queued, run_is_new: false, started: false };
             return Ok(Some(found));
@@ -79,24 +90,21 @@ async fn supersede(
     projection::apply(connection, &fact, new.versions, new.announce).await.map(drop)
 }
 
-/// A run that is followed by another.
-pub(super) struct Ended {
-    pub(super) workspace: WorkspaceId,
-    pub(super) repository: RepositoryId,
-    pub(super) run: RunId,
-}
-
-/// Asks for a run that does what an ended one did. Returns it if it was started now.
+/// Asks for a run that does what the ended one of a fact did; a run that waits already will do. Returns it if it was
+/// started now.
 pub(super) async fn follow(
     connection: &mut PgConnection,
-    ended: Ended,
+    fact: &Fact,
     versions: &Versions,
     announce: Announce<'_>,
-    now: DateTime<Utc>,
 ) -> Result<Option<RunId>, StoreError> {
-    let documents = documents_of(connection, ended.run).await?;
-    let new = NewRun { documents: &documents, versions, announce, now };
-    let created = create_run(connection, ended.workspace, ended.repository, new).await?;
+    let repository = sqlx::query_scalar!("SELECT repository_id FROM runs WHERE run_id = $1", fact.run.as_uuid())
+        .fetch_one(&mut *connection)
+        .await?;
+    let documents = documents_of(connection, fact.run).await?;
+    let new = NewRun { documents: &documents, versions, announce, now: fact.occurred_at };
+    let repository = RepositoryId::from_uuid(repository);
+    let created = create_run(connection, fact.workspace, repository, new, IfQueued::Join).await?;
     Ok(created.filter(|created| created.started).map(|created| created.run))
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::repositories::{self, NewRepository};
-use super::run_create::create_run;
+use super::run_create::{IfQueued, create_run};
 use super::run_start;
 use super::{Cursor, Page};
 use crate::{Store, StoreError};
@@ -166,7 +166,7 @@ impl Store {
     ) -> Result<Created, StoreError> {
         let mut tx = self.pool.begin().await?;
         let (id, is_new) = repositories::ensure(&mut tx, workspace, repository).await?;
-        let created = create_run(&mut tx, workspace, id, run).await?;
+        let created = create_run(&mut tx, workspace, id, run, IfQueued::Supersede).await?;
         tx.commit().await?;
         created
             .map(|created| Created { repository_is_new: is_new, ..created })
@@ -187,7 +187,7 @@ impl Store {
         run: NewRun<'_>,
     ) -> Result<Option<Created>, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let created = create_run(&mut tx, workspace, repository, run).await?;
+        let created = create_run(&mut tx, workspace, repository, run, IfQueued::Supersede).await?;
         tx.commit().await?;
         Ok(created)
     }
