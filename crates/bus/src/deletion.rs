@@ -8,7 +8,7 @@ use caffeine_contract::{Command, Stream};
 use caffeine_model::{RepositoryId, RunId, WorkspaceId};
 use tokio_util::sync::CancellationToken;
 
-use crate::ordered::Ordered;
+use crate::commands::Commands;
 use crate::{Bus, BusError};
 
 /// After this time no pod publishes anything of a deleted repository any more: each has heard the command, and what
@@ -28,21 +28,14 @@ pub struct Deletion {
 }
 
 /// The repositories whose deletion was commanded.
-pub struct Deletions {
-    commands: Ordered,
-}
+pub struct Deletions(Commands);
 
 impl Deletions {
     /// The next one; waits through reconnects.
     pub async fn next(&mut self) -> Deletion {
         loop {
-            let message = self.commands.next().await;
-            match Command::decode(&message.payload) {
-                Ok(Some(Command::DeleteRepository { workspace, repository, runs })) => {
-                    return Deletion { workspace, repository, runs };
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(subject = %message.subject, %error, "a command cannot be decoded"),
+            if let Command::DeleteRepository { workspace, repository, runs } = self.0.next().await {
+                return Deletion { workspace, repository, runs };
             }
         }
     }
@@ -55,15 +48,7 @@ impl Bus {
     /// # Errors
     /// [`BusError::Missing`] if the stream has not been provisioned.
     pub async fn deletions(&self) -> Result<Deletions, BusError> {
-        let commands = Ordered::open(
-            self.jetstream.clone(),
-            self.subjects.stream(Stream::Control),
-            self.subjects.control(Command::DELETE, ">"),
-            format!("{}-deletions", self.name),
-            DeliverPolicy::LastPerSubject,
-        )
-        .await?;
-        Ok(Deletions { commands })
+        self.commands(Command::DELETE, DeliverPolicy::LastPerSubject).await.map(Deletions)
     }
 
     /// Purges every stream of each deleted repository, until `shutdown`. Needs administrative rights on the broker,

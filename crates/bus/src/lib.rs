@@ -18,6 +18,7 @@
 //! To consume one more message: give it a reader in the contract's table and pass a handler to [`Worker::handle`].
 
 mod cancel;
+mod commands;
 mod connection;
 mod dead;
 mod dead_letters;
@@ -47,6 +48,7 @@ mod span;
 mod stored;
 mod worker;
 
+pub use commands::Collections;
 pub use connection::{Bus, BusConfig};
 pub use dead_letters::{DeadLetter, DeadLetterFilter, Redelivery};
 pub use deletion::{Deletion, Deletions};

@@ -29,6 +29,13 @@ pub enum Command {
         /// Its runs of which events may still be stored.
         runs: Vec<RunId>,
     },
+    /// The repository has rows that no kept snapshot needs: each owner removes its own.
+    Collect {
+        /// The tenant.
+        workspace: WorkspaceId,
+        /// The repository.
+        repository: RepositoryId,
+    },
 }
 
 impl Command {
@@ -38,6 +45,8 @@ impl Command {
     pub const CANCEL: &'static str = "cancel";
     /// The verb of [`Command::DeleteRepository`] in its subject.
     pub const DELETE: &'static str = "delete";
+    /// The verb of [`Command::Collect`] in its subject.
+    pub const COLLECT: &'static str = "collect";
 
     /// The verb in its subject, and what it is about.
     #[must_use]
@@ -45,6 +54,7 @@ impl Command {
         match self {
             Self::CancelRun { run, .. } => (Self::CANCEL, run.to_string()),
             Self::DeleteRepository { repository, .. } => (Self::DELETE, repository.to_string()),
+            Self::Collect { repository, .. } => (Self::COLLECT, repository.to_string()),
         }
     }
 
@@ -62,6 +72,10 @@ impl Command {
                 repository_id: id_bytes(repository.as_uuid()),
                 run_ids: runs.iter().map(|run| id_bytes(run.as_uuid())).collect(),
             }),
+            Self::Collect { workspace, repository } => Wire::Collect(v1::CollectRequested {
+                workspace_id: id_bytes(workspace.as_uuid()),
+                repository_id: id_bytes(repository.as_uuid()),
+            }),
         };
         v1::Control { command: Some(wire) }.encode_to_vec().into()
     }
@@ -73,6 +87,7 @@ impl Command {
     pub fn decode(bytes: &[u8]) -> Result<Option<Self>, DecodeError> {
         use v1::control::Command as Wire;
         let workspace = |bytes: &[u8]| uuid_field("workspace_id", bytes).map(WorkspaceId::from_uuid);
+        let repository = |bytes: &[u8]| uuid_field("repository_id", bytes).map(RepositoryId::from_uuid);
         let run = |bytes: &[u8]| uuid_field("run_id", bytes).map(RunId::from_uuid);
         Ok(match v1::Control::decode(bytes)?.command {
             Some(Wire::CancelRun(cancel)) => {
@@ -80,8 +95,12 @@ impl Command {
             }
             Some(Wire::DeleteRepository(delete)) => Some(Self::DeleteRepository {
                 workspace: workspace(&delete.workspace_id)?,
-                repository: RepositoryId::from_uuid(uuid_field("repository_id", &delete.repository_id)?),
+                repository: repository(&delete.repository_id)?,
                 runs: delete.run_ids.iter().map(|bytes| run(bytes)).collect::<Result<_, _>>()?,
+            }),
+            Some(Wire::Collect(collect)) => Some(Self::Collect {
+                workspace: workspace(&collect.workspace_id)?,
+                repository: repository(&collect.repository_id)?,
             }),
             _ => None,
         })
@@ -105,6 +124,7 @@ mod tests {
             Command::CancelRun { workspace, run: runs[0] },
             Command::DeleteRepository { workspace, repository, runs: runs.clone() },
             Command::DeleteRepository { workspace, repository, runs: Vec::new() },
+            Command::Collect { workspace, repository },
         ] {
             assert_eq!(Command::decode(&command.encode()).unwrap(), Some(command));
         }

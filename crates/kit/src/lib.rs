@@ -15,6 +15,7 @@
 //! `config::COMMON`.
 
 mod arguments;
+mod collector;
 mod config;
 mod health;
 mod inbox;
@@ -24,6 +25,7 @@ mod signals;
 mod telemetry;
 
 pub use caffeine_bus::redact_url;
+pub use collector::collect;
 pub use config::{ConfigError, Configuration, LogFormat, Settings, load_settings, section};
 pub use health::{CheckFailure, Health};
 pub use inbox::{store_failure, store_inbox};

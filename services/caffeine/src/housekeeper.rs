@@ -7,6 +7,7 @@
 //!   has lost them, with its whole disk perhaps. It asks the gateway to publish again what began the run, in the next
 //!   generation. Each stage finds its rows, skips what is stored and publishes its outputs again, so even a wiped
 //!   broker loses nothing.
+//! - The *collector* asks the owners of rows to remove what no kept snapshot needs any more.
 //! - The streams of a deleted repository are purged when its deletion is commanded.
 //!
 //! It writes no row: what has to be written, it asks the owner for. Every message it publishes has a deterministic id,
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use caffeine_bus::{Bus, BusError, Reaped, Reaper};
-use caffeine_contract::{Scope, Service as Name};
+use caffeine_contract::{Command, Scope, Service as Name};
 use caffeine_kit::{Clients, Service};
 use caffeine_model::Lane;
 use caffeine_store::{SilentRun, Store, StoreError};
@@ -39,11 +40,19 @@ pub(crate) struct HousekeeperConfig {
     sweep_seconds: f64,
     /// How long nothing must have been heard of a run.
     sweep_age_seconds: f64,
+    /// How often rows that nobody needs are asked to be removed.
+    collect_seconds: f64,
 }
 
 impl Default for HousekeeperConfig {
     fn default() -> Self {
-        Self { reaper_seconds: 60.0, reaper_age_seconds: 120.0, sweep_seconds: 60.0, sweep_age_seconds: 300.0 }
+        Self {
+            reaper_seconds: 60.0,
+            reaper_age_seconds: 120.0,
+            sweep_seconds: 60.0,
+            sweep_age_seconds: 300.0,
+            collect_seconds: 600.0,
+        }
     }
 }
 
@@ -53,6 +62,7 @@ pub(crate) struct Housekeeper {
     reap_every: Duration,
     sweeper: Sweeper,
     sweep_every: Duration,
+    collect_every: Duration,
     store: Store,
 }
 
@@ -81,6 +91,7 @@ impl Service for Housekeeper {
             reap_every: seconds("reaper_seconds", config.reaper_seconds, 0.1)?,
             sweeper: Sweeper { bus, store: store.clone(), age },
             sweep_every: seconds("sweep_seconds", config.sweep_seconds, 0.1)?,
+            collect_every: seconds("collect_seconds", config.collect_seconds, 0.1)?,
             store,
         })
     }
@@ -99,7 +110,13 @@ impl Service for Housekeeper {
             }
         };
         let bus = self.sweeper.bus.clone();
-        let ((), (), purging) = tokio::join!(reaping, sweeping, bus.purge_deleted(shutdown.clone()));
+        let collecting = async {
+            let mut ticks = ticks(self.collect_every);
+            while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+                report("collector", ask_to_collect(&bus, &self.store).await);
+            }
+        };
+        let ((), (), (), purging) = tokio::join!(reaping, sweeping, collecting, bus.purge_deleted(shutdown.clone()));
         Ok(purging?)
     }
 }
@@ -126,6 +143,13 @@ async fn reap(reaper: &mut Reaper, store: &Store) -> Result<(), PassError> {
     if reaped != Reaped::default() {
         let Reaped { found, dropped, sent, kept } = reaped;
         tracing::warn!(found, dropped, sent, kept, "undeliverable messages were taken out");
+    }
+    Ok(())
+}
+
+async fn ask_to_collect(bus: &Bus, store: &Store) -> Result<(), PassError> {
+    for (workspace, repository) in store.collectable_repositories().await? {
+        bus.command(&Command::Collect { workspace, repository }).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use caffeine_bus::Worker;
 use caffeine_contract::{Consumer, v1};
-use caffeine_kit::{Clients, Service, store_inbox};
+use caffeine_kit::{Clients, Service, collect, store_inbox};
 use caffeine_store::InboxTable;
 use tokio_util::sync::CancellationToken;
 
@@ -38,13 +38,16 @@ impl Service for ChunkerService {
     }
 
     async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let collecting = collect(self.clients.clone(), shutdown.clone(), |store, repository| async move {
+            store.collect_analysis(repository).await
+        });
         let inbox = store_inbox(self.clients.store, InboxTable::Chunk);
         let chunker = Worker::new(self.clients.bus.clone(), Consumer::Chunker, Arc::clone(&inbox))
             .handle::<v1::FilesBatch, _>(Arc::clone(&self.chunker))
             .handle::<v1::FilesListed, _>(Arc::clone(&self.chunker));
         let linker =
             Worker::new(self.clients.bus, Consumer::Linker, inbox).handle::<v1::LinkRequested, _>(self.chunker);
-        tokio::try_join!(chunker.run(shutdown.clone()), linker.run(shutdown))?;
+        tokio::try_join!(chunker.run(shutdown.clone()), linker.run(shutdown), collecting)?;
         Ok(())
     }
 }

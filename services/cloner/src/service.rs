@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use caffeine_bus::Worker;
 use caffeine_contract::{Consumer, Service as Name, v1};
-use caffeine_kit::{Clients, Service, store_inbox};
+use caffeine_kit::{Clients, Service, collect, store_inbox};
 use caffeine_store::InboxTable;
 use tokio_util::sync::CancellationToken;
 
@@ -41,11 +41,14 @@ impl Service for ClonerService {
         let clone =
             CloneHandler { store: self.clients.store.clone(), fetcher: self.fetcher.clone(), metrics: Metrics::new() };
         let probe = ProbeHandler { bus: self.clients.bus.clone(), fetcher: self.fetcher };
+        let collecting = collect(self.clients.clone(), shutdown.clone(), |store, repository| async move {
+            store.collect_snapshots(repository).await
+        });
         let inbox = store_inbox(self.clients.store, InboxTable::Clone);
         let worker = Worker::new(self.clients.bus, Consumer::Cloner, inbox)
             .handle::<v1::CloneRequested, _>(Arc::new(clone))
             .handle::<v1::CloneProbe, _>(Arc::new(probe));
-        tokio::try_join!(worker.run(shutdown.clone()), keeper.run(shutdown))?;
+        tokio::try_join!(worker.run(shutdown.clone()), keeper.run(shutdown), collecting)?;
         Ok(())
     }
 }

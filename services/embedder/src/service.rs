@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use caffeine_bus::Worker;
 use caffeine_contract::{Consumer, v1};
 use caffeine_embedding::{Embedder, StaticTable};
-use caffeine_kit::{Clients, Service, store_inbox};
+use caffeine_kit::{Clients, Service, collect, store_inbox};
 use caffeine_store::InboxTable;
 use tokio_util::sync::CancellationToken;
 
@@ -54,12 +54,14 @@ impl Service for EmbedderService {
     }
 
     async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let collecting = collect(self.clients.clone(), shutdown.clone(), |store, repository| async move {
+            store.collect_index(repository).await
+        });
         let inbox = store_inbox(self.clients.store, InboxTable::Embed);
-        Worker::new(self.clients.bus, Consumer::Embedder, inbox)
+        let worker = Worker::new(self.clients.bus, Consumer::Embedder, inbox)
             .handle::<v1::ChunksBatch, _>(Arc::clone(&self.indexer))
-            .handle::<v1::ChunksListed, _>(self.indexer)
-            .run(shutdown)
-            .await?;
+            .handle::<v1::ChunksListed, _>(self.indexer);
+        tokio::try_join!(worker.run(shutdown), collecting)?;
         Ok(())
     }
 }
