@@ -8,8 +8,10 @@ use uuid::Uuid;
 /// The tables of the schema, each with its columns.
 async fn tables(pool: &PgPool) -> Result<BTreeMap<String, Vec<String>>, sqlx::Error> {
     let columns: Vec<(String, String)> = sqlx::query_as(
-        "SELECT table_name::text, column_name::text FROM information_schema.columns \
-         WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations' ORDER BY 1, 2",
+        "SELECT table_name::text, column_name::text \
+         FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name) \
+         WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> '_sqlx_migrations' \
+         ORDER BY 1, 2",
     )
     .fetch_all(pool)
     .await?;
@@ -21,7 +23,7 @@ async fn tables(pool: &PgPool) -> Result<BTreeMap<String, Vec<String>>, sqlx::Er
 }
 
 async fn rows(pool: &PgPool, table: &str, condition: &str, repository: Uuid) -> Result<Vec<String>, sqlx::Error> {
-    let statement = format!("SELECT t::text AS line FROM {table} AS t WHERE {condition} ORDER BY line COLLATE \"C\"");
+    let statement = format!("SELECT t::text FROM {table} AS t WHERE {condition} ORDER BY t::text COLLATE \"C\"");
     sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).bind(repository).fetch_all(pool).await
 }
 
