@@ -123,9 +123,12 @@ impl Store {
         let Some(first) = missing.first() else {
             return Ok(());
         };
-        let mut text = format!("{} on {}", first.right, first.name);
-        for row in &missing[1..] {
-            let _ = write!(text, ", {} on {}", row.right, row.name);
+        // `SELECT, INSERT on a; SELECT on b`: the rows come table by table.
+        let mut text = String::new();
+        for rows in missing.chunk_by(|one, next| one.name == next.name) {
+            let rights: Vec<&str> = rows.iter().map(|row| row.right.as_str()).collect();
+            let gap = if text.is_empty() { "" } else { "; " };
+            let _ = write!(text, "{gap}{} on {}", rights.join(", "), rows[0].name);
         }
         Err(RoleError::Missing { role: first.role.clone(), service: service.as_str(), missing: text })
     }
