@@ -1,6 +1,6 @@
 //! Who writes and who reads each table: the truth that the roles' rights are made from.
 
-use caffeine_model::Service::{self, Chunker, Cloner, DocWriter, Embedder, Gateway};
+use caffeine_model::Service::{self, Chunker, Cloner, DocWriter, Embedder, Gateway, Housekeeper};
 
 /// A table and its services.
 #[derive(Debug, Clone, Copy)]
@@ -25,10 +25,10 @@ pub const TABLES: &[TableSpec] = &[
     table("repositories", Gateway, &[DocWriter]),
     table("prompt_templates", Gateway, &[]),
     table("prompt_versions", Gateway, &[]),
-    table("runs", Gateway, &[Cloner, DocWriter]),
+    table("runs", Gateway, &[Cloner, DocWriter, Housekeeper]),
     table("run_documents", Gateway, &[]),
-    table("run_events", Gateway, &[]),
-    table("outbox", Gateway, &[]),
+    table("run_events", Gateway, &[Housekeeper]),
+    table("outbox", Gateway, &[Housekeeper]),
     table("clone_inbox", Cloner, &[]),
     table("snapshots", Cloner, &[DocWriter]),
     table("snapshot_files", Cloner, &[Gateway, Chunker, Embedder, DocWriter]),

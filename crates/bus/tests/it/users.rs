@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
-use caffeine_bus::{Bus, BusConfig, BusError, Nkey, StorageProfile, accounts, check_rights, provision, verify_service};
+use caffeine_bus::{Bus, BusConfig, BusError, DeadLetterFilter, Nkey, Reaped, Reaper, StorageProfile};
+use caffeine_bus::{accounts, check_rights, provision, verify_service};
 use caffeine_contract::table::{BROADCASTS, CONSUMERS, MESSAGES, Retention, STREAMS};
 use caffeine_contract::{ConsumerSpec, Identity, Service, Stream, Subjects};
 use caffeine_model::Lane;
@@ -13,7 +14,7 @@ use caffeine_servers::Tools;
 use caffeine_servers::nats::{NatsOptions, NatsServer};
 use caffeine_testkit::eventually;
 
-use crate::fixture::SOON;
+use crate::fixture::{SOON, batch, scope};
 
 /// Denials that a client is sent before it is asked whether it has heard of them; it buffers a hundred.
 const AT_ONCE: usize = 50;
@@ -70,9 +71,7 @@ async fn everybody_may_do_what_they_need() {
         for identity in Identity::ALL {
             let bus = broker.connect(identity, identity).await;
             check_rights(&bus, identity).await.unwrap();
-            if let Identity::Service(service) = identity
-                && service != Service::Housekeeper
-            {
+            if let Identity::Service(service) = identity {
                 verify_service(&bus, service).await.unwrap();
             }
         }
@@ -89,6 +88,25 @@ async fn everybody_may_do_what_they_need() {
         let report = provision(&provisioner, StorageProfile::Embedded).await.unwrap();
         assert!(report.updated.is_empty());
     }
+}
+
+#[tokio::test]
+async fn the_housekeeper_may_look_into_streams_and_send_again() {
+    let broker = Broker::start("").await;
+    let cloner = broker.connect(Service::Cloner.into(), Service::Cloner.into()).await;
+    for number in 0..3 {
+        cloner.try_publish(&batch(&scope(), number)).await.unwrap();
+    }
+    let bus = broker.connect(Service::Housekeeper.into(), Service::Housekeeper.into()).await;
+    let mut reaper = Reaper::new(bus.clone(), Duration::ZERO);
+    let reaped = reaper.pass(|_run| async { Ok::<bool, BusError>(true) }).await.unwrap();
+    assert_eq!(reaped, Reaped::default(), "they wait to be delivered");
+    let filter = DeadLetterFilter::default();
+    assert_eq!(bus.dead_letters(&filter, 0, 10).await.unwrap().len(), 0);
+    let scope = scope();
+    assert!(!bus.has_work(scope.workspace, scope.repository, scope.run).await.unwrap());
+    bus.try_publish(&batch(&scope, 1)).await.unwrap();
+    assert!(bus.has_work(scope.workspace, scope.repository, scope.run).await.unwrap());
 }
 
 #[tokio::test]

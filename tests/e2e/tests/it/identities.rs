@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use caffeine_e2e::{SERVICES, Stack, StackOptions, program};
+use caffeine_testkit::eventually;
 
 use crate::fixture;
 
@@ -25,7 +26,33 @@ async fn nothing_that_is_needed_is_denied() {
         }
         assert_eq!(stack.services[name].starts(), 1, "{name}");
     }
+    housekeeper(&stack).await;
     wrong_users(&stack);
+}
+
+/// A pass of reaper and sweeper, over everything that is there.
+async fn housekeeper(stack: &Stack) {
+    let folder = stack.identities();
+    let log = stack.logs().join("housekeeper.log");
+    let mut child = Command::new(program("caffeine"))
+        .args(["serve", "housekeeper"])
+        .env("CAFFEINE_NATS_URL", stack.broker())
+        .env("CAFFEINE_NATS_PREFIX", stack.bus.prefix())
+        .env("CAFFEINE_HOUSEKEEPER_NATS_NKEY_FILE", folder.join("housekeeper.nk"))
+        .env("CAFFEINE_HOUSEKEEPER_DATABASE_URL_FILE", folder.join("housekeeper.database-url"))
+        .env("CAFFEINE_HOUSEKEEPER_REAPER_AGE_SECONDS", "0")
+        .env("CAFFEINE_HOUSEKEEPER_SWEEP_AGE_SECONDS", "0")
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let said = || std::fs::read_to_string(&log).unwrap();
+    eventually(Duration::from_secs(20), || async { said().contains("serving health") }).await;
+    // The first pass begins with the service, and one that has begun comes to its end.
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert!(child.wait().unwrap().success(), "{}", said());
+    for word in ["Permissions Violation", "a pass ended early"] {
+        assert!(!said().contains(word), "{}", said());
+    }
 }
 
 /// A service with another one's key, or another one's role, says so at once and ends.
