@@ -142,7 +142,6 @@ async fn nobody_gets_beyond_the_tables() {
             "CREATE DATABASE mine".to_owned(),
             "CREATE ROLE mine".to_owned(),
             "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'".to_owned(),
-            "CREATE EXTENSION pg_trgm".to_owned(),
             format!("SET ROLE {other}"),
             format!("ALTER ROLE {other} PASSWORD 'x'"),
             "SELECT rolpassword FROM pg_authid".to_owned(),
