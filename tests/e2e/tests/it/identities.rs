@@ -64,7 +64,7 @@ fn wrong_users(stack: &Stack) {
     {
         for (key, role, expected) in [
             (other, name, format!("subscribe to _INBOX_{name}.")),
-            (name, other, "lacks SELECT, INSERT, UPDATE, DELETE on ".to_owned()),
+            (name, other, format!("_{}` lacks ", other.replace('-', "_"))),
         ] {
             let started = Instant::now();
             let output = Command::new(program(&format!("caffeine-{name}")))
