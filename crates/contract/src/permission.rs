@@ -98,8 +98,11 @@ impl Subjects {
                 publish.extend(["CONSUMER.INFO", "CONSUMER.PAUSE"].map(|verb| format!("{API}.{verb}.{stream}.*")));
             }
             if spec.retention == Retention::WorkQueue || spec.stream == Stream::Dead {
-                let verbs = ["STREAM.MSG.GET", "STREAM.MSG.DELETE", "STREAM.PURGE"];
-                publish.extend(verbs.map(|verb| format!("{API}.{verb}.{stream}")));
+                publish.extend(["MSG.GET", "MSG.DELETE"].map(|verb| format!("{API}.STREAM.{verb}.{stream}")));
+            }
+            // Commands stay for pods that start later.
+            if spec.stream != Stream::Control {
+                publish.push(format!("{API}.STREAM.PURGE.{stream}"));
             }
         }
         publish.extend(MESSAGES.iter().map(|row| self.any_work(row.kind)));

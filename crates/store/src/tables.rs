@@ -7,30 +7,34 @@ use caffeine_model::Service::{self, Chunker, Cloner, DocWriter, Embedder, Gatewa
 pub struct TableSpec {
     /// Its name.
     pub name: &'static str,
-    /// The only service that inserts, updates and deletes.
-    pub writer: Service,
+    /// The only service that inserts, updates and deletes; nobody does in a view.
+    pub writer: Option<Service>,
     /// Other services that read it.
     pub readers: &'static [Service],
 }
 
 const fn table(name: &'static str, writer: Service, readers: &'static [Service]) -> TableSpec {
-    TableSpec { name, writer, readers }
+    TableSpec { name, writer: Some(writer), readers }
 }
 
-/// Every table, in the order of the migrations.
+const fn view(name: &'static str, readers: &'static [Service]) -> TableSpec {
+    TableSpec { name, writer: None, readers }
+}
+
+/// Every table and view, in the order of the migrations.
 pub const TABLES: &[TableSpec] = &[
     table("workspaces", Gateway, &[]),
     table("users", Gateway, &[]),
     table("tokens", Gateway, &[]),
-    table("repositories", Gateway, &[DocWriter]),
+    table("repositories", Gateway, &[Cloner, DocWriter, Housekeeper]),
     table("prompt_templates", Gateway, &[]),
     table("prompt_versions", Gateway, &[]),
-    table("runs", Gateway, &[Cloner, DocWriter, Housekeeper]),
+    table("runs", Gateway, &[Cloner, Chunker, Embedder, DocWriter, Housekeeper]),
     table("run_documents", Gateway, &[]),
     table("run_events", Gateway, &[Housekeeper]),
     table("outbox", Gateway, &[Housekeeper]),
     table("clone_inbox", Cloner, &[]),
-    table("snapshots", Cloner, &[DocWriter]),
+    table("snapshots", Cloner, &[Chunker, Embedder, DocWriter, Housekeeper]),
     table("snapshot_files", Cloner, &[Gateway, Chunker, Embedder, DocWriter]),
     table("clone_runs", Cloner, &[DocWriter]),
     table("chunk_inbox", Chunker, &[]),
@@ -38,7 +42,7 @@ pub const TABLES: &[TableSpec] = &[
     table("symbols", Chunker, &[DocWriter]),
     table("imports", Chunker, &[]),
     table("refs", Chunker, &[]),
-    table("chunk_runs", Chunker, &[]),
+    table("chunk_runs", Chunker, &[Housekeeper]),
     table("file_batches", Chunker, &[DocWriter]),
     table("edges", Chunker, &[DocWriter]),
     table("modules", Chunker, &[DocWriter]),
@@ -47,7 +51,7 @@ pub const TABLES: &[TableSpec] = &[
     table("embed_inbox", Embedder, &[]),
     table("embedded_versions", Embedder, &[Cloner]),
     table("chunks", Embedder, &[Gateway, DocWriter]),
-    table("embed_runs", Embedder, &[]),
+    table("embed_runs", Embedder, &[Housekeeper]),
     table("chunk_batches", Embedder, &[DocWriter]),
     table("document_inbox", DocWriter, &[]),
     table("document_runs", DocWriter, &[]),
@@ -56,13 +60,14 @@ pub const TABLES: &[TableSpec] = &[
     table("revisions", DocWriter, &[Gateway]),
     table("citations", DocWriter, &[]),
     table("llm_calls", DocWriter, &[]),
+    view("kept_snapshots", &[Cloner, Housekeeper]),
 ];
 
 impl TableSpec {
     /// What a service may do with the table; empty for most.
     #[must_use]
     pub fn rights(&self, service: Service) -> &'static [&'static str] {
-        if self.writer == service {
+        if self.writer == Some(service) {
             return &["SELECT", "INSERT", "UPDATE", "DELETE"];
         }
         if self.readers.contains(&service) { &["SELECT"] } else { &[] }

@@ -274,7 +274,8 @@ fn attempts(identity: Identity) -> Vec<Attempt> {
             let needed = match verb {
                 "INFO" => housekeeper || provisioner,
                 "CREATE" | "UPDATE" => provisioner,
-                "PURGE" | "MSG.GET" | "MSG.DELETE" => housekeeper && (work || stream.stream == Stream::Dead),
+                "MSG.GET" | "MSG.DELETE" => housekeeper && (work || stream.stream == Stream::Dead),
+                "PURGE" => housekeeper && stream.stream != Stream::Control,
                 _ => false,
             };
             publish(format!("$JS.API.STREAM.{verb}.{name}"), needed);
