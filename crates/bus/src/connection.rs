@@ -13,10 +13,11 @@ use tokio::time::Instant;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::cancel::CancelSet;
+use crate::denial::Denials;
 use crate::error::{BusError, PublishError};
 use crate::events::start_emitter;
 use crate::reconnect::{Announcer, Reconnects, reconnects};
-use crate::{Outgoing, headers, metrics, percent, redact_url};
+use crate::{Nkey, Outgoing, headers, metrics, percent, redact_url};
 
 /// How long [`Bus::connect`] waits for a broker that is not there yet.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
@@ -39,8 +40,10 @@ pub struct BusConfig {
     pub url: String,
     /// Isolates installations and tests; empty or one token.
     pub prefix: String,
-    /// Shown in the broker's connection list: the service's name.
+    /// Shown in the broker's connection list, and the inbox that answers come to: the service's name.
     pub name: String,
+    /// The user's key; goes before what the address says.
+    pub nkey: Option<Nkey>,
 }
 
 /// A connection. Cheap to clone.
@@ -60,6 +63,7 @@ pub struct Bus {
     pub(crate) jobs: Arc<RwLock<()>>,
     pub(crate) emitter: mpsc::Sender<(String, Bytes)>,
     pub(crate) reconnects: Reconnects,
+    pub(crate) denials: Denials,
 }
 
 impl Bus {
@@ -73,11 +77,17 @@ impl Bus {
             |source: Box<dyn std::error::Error + Send + Sync>| BusError::Connect { url: shown.clone(), source };
         let (servers, credentials) = servers(&config.url).map_err(|error| failed(error.into()))?;
 
+        let credentials = config.nkey.clone().map_or(credentials, Credentials::Nkey);
+
         let (announcer, reconnects) = reconnects();
+        let denials = Denials::new();
         let deadline = Instant::now() + CONNECT_PATIENCE;
         let mut pause = Duration::from_millis(100);
         let client = loop {
-            let error = match options(config, &credentials, announcer.clone()).connect(servers.clone()).await {
+            let error = match options(config, &credentials, announcer.clone(), denials.clone())
+                .connect(servers.clone())
+                .await
+            {
                 Ok(client) => break client,
                 Err(error) => error,
             };
@@ -109,6 +119,7 @@ impl Bus {
             jobs: Arc::default(),
             emitter: start_emitter(client.clone()),
             reconnects,
+            denials,
             client,
         })
     }
@@ -192,6 +203,7 @@ enum Credentials {
     None,
     Token(String),
     User(String, String),
+    Nkey(Nkey),
 }
 
 /// Splits the addresses from their credentials, which `async-nats` would ignore and might show.
@@ -217,7 +229,7 @@ fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Credentials)> {
     Ok((servers, credentials))
 }
 
-fn options(config: &BusConfig, credentials: &Credentials, announcer: Announcer) -> ConnectOptions {
+fn options(config: &BusConfig, credentials: &Credentials, announcer: Announcer, denials: Denials) -> ConnectOptions {
     let inbox: String = config.name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
     let options = ConnectOptions::new()
         .name(&config.name)
@@ -225,22 +237,24 @@ fn options(config: &BusConfig, credentials: &Credentials, announcer: Announcer) 
         .ping_interval(PING_INTERVAL)
         .request_timeout(Some(REQUEST_TIMEOUT))
         .event_callback(move |event| {
-            notice(&event, &announcer);
+            notice(&event, &announcer, &denials);
             async {}
         });
     match credentials {
         Credentials::None => options,
         Credentials::Token(token) => options.token(token.clone()),
         Credentials::User(user, password) => options.user_and_password(user.clone(), password.clone()),
+        Credentials::Nkey(key) => options.nkey(key.seed().to_owned()),
     }
 }
 
 /// A denied permission shows nowhere else: the caller only sees a time-out.
-fn notice(event: &async_nats::Event, announcer: &Announcer) {
+fn notice(event: &async_nats::Event, announcer: &Announcer, denials: &Denials) {
     use async_nats::Event;
     match event {
         Event::Connected => announcer.connected(),
         Event::Disconnected => announcer.disconnected(),
+        Event::ServerError(error) => denials.notice(&error.to_string()),
         _ => {}
     }
     let kind = match event {

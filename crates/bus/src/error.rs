@@ -21,6 +21,16 @@ pub enum BusError {
         /// Which stream or consumer.
         what: String,
     },
+    /// This user may not do what the contract says it must.
+    #[error(
+        "the broker does not let the user of {user} {what}: is it this service's key, and are the users current (`caffeine users`)?"
+    )]
+    Denied {
+        /// Who the program is.
+        user: &'static str,
+        /// Which subjects.
+        what: String,
+    },
     /// Anything else the broker says.
     #[error("{action}")]
     Broker {

@@ -16,6 +16,7 @@
 mod command;
 pub mod headers;
 mod message;
+mod permission;
 mod pipeline_doc;
 mod scope;
 mod subject;
@@ -29,6 +30,7 @@ pub mod v1 {
 
 pub use command::Command;
 pub use message::{Message, transition_key};
+pub use permission::{Identity, Permissions};
 pub use pipeline_doc::pipeline_markdown;
 pub use scope::{DecodeError, Scope, id_bytes, oid_field, uuid_field};
 pub use subject::Subjects;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::permission::Identity;
+use crate::subject::Subjects;
 use crate::table::{CONSUMERS, MESSAGES, Retention, STREAMS, Service};
 
 /// The page about the pipeline's messages, streams and consumers, as Markdown.
@@ -64,6 +66,22 @@ pub fn pipeline_markdown() -> String {
             row.first_delay.as_secs(),
             row.max_delay.as_secs()
         );
+    }
+    page.push_str(
+        "\n## Users\n\nOne per service, and one for `caffeine provision`; `caffeine users` writes them for the broker. Each may publish what is listed here, which includes its questions to the broker, hears its own inbox, and nothing else. With a prefix, subjects begin with `<prefix>.` and names of streams with `<prefix>_`.\n",
+    );
+    for identity in Identity::ALL {
+        let permissions = Subjects::new("").permissions(identity);
+        let _ = writeln!(
+            page,
+            "\n### {}\n\nHears `{}`; publishes:\n\n```text",
+            identity.as_str(),
+            permissions.subscribe.join("`, `")
+        );
+        for subject in permissions.publish {
+            let _ = writeln!(page, "{subject}");
+        }
+        page.push_str("```\n");
     }
     page
 }

@@ -43,6 +43,18 @@ impl Subjects {
         spec.subjects.iter().map(|pattern| format!("{}.{pattern}", self.root())).collect()
     }
 
+    /// Where a work message goes, whatever its lane and whosever it is.
+    #[must_use]
+    pub fn any_work(&self, kind: Kind) -> String {
+        format!("{}.{}.>", self.root(), kind.spec().name)
+    }
+
+    /// Where dead letters of a durable go, whosever they are.
+    #[must_use]
+    pub fn any_dead(&self, stage: &str) -> String {
+        format!("{}.dead.{stage}.>", self.root())
+    }
+
     /// Name of a durable in a lane (`chunker-i`); without lanes, `lane` is ignored.
     #[must_use]
     pub fn durable(spec: &ConsumerSpec, lane: Lane) -> String {

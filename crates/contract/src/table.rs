@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use caffeine_model::Service;
+
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
@@ -14,42 +16,6 @@ pub const MAX_BATCH_BYTES: u64 = 768 * KIB;
 
 /// A run with fewer changed files than this goes through the interactive lane.
 pub const BULK_FILES: usize = 2_000;
-
-/// Who reads and writes messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Service {
-    /// REST, SSE, login; projects transitions.
-    Gateway,
-    /// Git.
-    Cloner,
-    /// Analysis and linking.
-    Chunker,
-    /// Vectors.
-    Embedder,
-    /// Documents.
-    DocWriter,
-    /// Reaper, sweeper, provisioning.
-    Housekeeper,
-}
-
-impl Service {
-    /// Every service.
-    pub const ALL: [Self; 6] =
-        [Self::Gateway, Self::Cloner, Self::Chunker, Self::Embedder, Self::DocWriter, Self::Housekeeper];
-
-    /// The name used in connections, metrics and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Gateway => "gateway",
-            Self::Cloner => "cloner",
-            Self::Chunker => "chunker",
-            Self::Embedder => "embedder",
-            Self::DocWriter => "doc-writer",
-            Self::Housekeeper => "housekeeper",
-        }
-    }
-}
 
 /// The streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -239,6 +205,17 @@ pub struct MessageSpec {
     pub writers: &'static [Service],
     /// What tells two messages of this kind apart within a run.
     pub key: &'static str,
+}
+
+/// A stream that is no work: everybody who follows it reads all of it, with a consumer of their own.
+#[derive(Debug, Clone, Copy)]
+pub struct BroadcastSpec {
+    /// The stream.
+    pub stream: Stream,
+    /// Who publishes into it.
+    pub writers: &'static [Service],
+    /// Who follows it.
+    pub followers: &'static [Service],
 }
 
 const fn secs(seconds: u64) -> Duration {
@@ -502,6 +479,20 @@ pub const MESSAGES: &[MessageSpec] = &[
         reader: Some(Consumer::Projector),
         writers: &[Service::Cloner, Service::Chunker, Service::Embedder, Service::DocWriter, Service::Housekeeper],
         key: "transition",
+    },
+];
+
+/// Progress and commands. Dead letters have no row: a consumer's service writes those of its own stage.
+pub const BROADCASTS: &[BroadcastSpec] = &[
+    BroadcastSpec {
+        stream: Stream::Events,
+        writers: &[Service::Gateway, Service::Cloner, Service::Chunker, Service::Embedder, Service::DocWriter],
+        followers: &[Service::Gateway],
+    },
+    BroadcastSpec {
+        stream: Stream::Control,
+        writers: &[Service::Gateway, Service::Housekeeper],
+        followers: &Service::ALL,
     },
 ];
 

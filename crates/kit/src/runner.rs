@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use caffeine_bus::{Bus, verify_service};
+use caffeine_bus::{Bus, check_rights, verify_service};
 use caffeine_store::{MigrationStatus, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -62,8 +62,11 @@ pub async fn connect(service: caffeine_contract::Service, settings: &Settings) -
         }
     }
 
+    store.check_rights(service).await.with_context(|| format!("use {}", redact_url(database)))?;
+
     let bus = Bus::connect(&settings.bus_config(service.as_str())?).await?.with_grace(settings.shutdown_grace());
     let bus = bus.with_timings(settings.nats_timings.into());
+    check_rights(&bus, service.into()).await?;
     verify_service(&bus, service).await?;
     Ok(Clients { bus, store })
 }
@@ -90,6 +93,7 @@ pub async fn run_service<S: Service>(
 async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
     let configuration = Configuration::from_process(file.as_deref())?;
     let settings = configuration.settings()?;
+    let own = configuration.settings_of(S::NAME)?;
     let telemetry = Telemetry::install(S::NAME.as_str(), &settings)?;
     let shutdown = shutdown_on_signals().context("install signal handlers")?;
 
@@ -97,7 +101,7 @@ async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
     let stop_serving = CancellationToken::new();
     let _serving = stop_serving.clone().drop_guard();
     let clients = tokio::select! {
-        clients = connect(S::NAME, &settings) => clients?,
+        clients = connect(S::NAME, &own) => clients?,
         () = shutdown.cancelled() => return Ok(()),
     };
     health.add_clients(&clients);

@@ -18,6 +18,7 @@ mod id;
 mod lane;
 mod path;
 mod run;
+mod service;
 mod versions;
 mod work;
 
@@ -28,5 +29,6 @@ pub use id::{
 pub use lane::{Lane, LaneError};
 pub use path::{PathError, RepoPath};
 pub use run::{DocumentState, RunState, StateError};
+pub use service::Service;
 pub use versions::{ANALYSER, EMBEDDING_MODEL};
 pub use work::{Generation, MessageId, WorkId};

@@ -46,7 +46,16 @@ pub struct NatsServer {
     dir: OwnedDir,
     port: u16,
     monitor_port: Option<u16>,
-    password: String,
+    access: Access,
+}
+
+/// Who may connect.
+#[derive(Debug)]
+enum Access {
+    /// One user with a generated password, who may do everything.
+    Password(String),
+    /// What the caller says.
+    Accounts(serde_json::Value),
 }
 
 impl NatsServer {
@@ -57,17 +66,33 @@ impl NatsServer {
     /// minute.
     pub async fn start(options: NatsOptions) -> Result<Self, ServerError> {
         let dir = OwnedDir::take(&options.data_dir)?;
-        let password = dir.password("password")?;
+        let access = Access::Password(dir.password("password")?);
+        Self::start_in(options, dir, access).await
+    }
+
+    /// The same with users that the caller chooses: `accounts` is the value of the server's setting of that name.
+    ///
+    /// # Errors
+    /// As [`NatsServer::start`].
+    pub async fn start_with_accounts(options: NatsOptions, accounts: serde_json::Value) -> Result<Self, ServerError> {
+        let dir = OwnedDir::take(&options.data_dir)?;
+        Self::start_in(options, dir, Access::Accounts(accounts)).await
+    }
+
+    async fn start_in(options: NatsOptions, dir: OwnedDir, access: Access) -> Result<Self, ServerError> {
         if let Some(pid) = read_pid(&pid_file(dir.path())) {
             stop_leftover(pid, &config_file(dir.path()), "TERM", STOP_WITHIN).await;
         }
-        let (child, port, monitor_port) = launch(&options, &dir, &password, options.port).await?;
-        Ok(Self { child, options, dir, port, monitor_port, password })
+        let (child, port, monitor_port) = launch(&options, &dir, &access, options.port).await?;
+        Ok(Self { child, options, dir, port, monitor_port, access })
     }
 
-    /// The address with user and password, as the bus takes it.
+    /// The address, as the bus takes it; with user and password, unless the users are the caller's.
     pub fn url(&self) -> String {
-        format!("nats://{USER}:{}@127.0.0.1:{}", self.password, self.port)
+        match &self.access {
+            Access::Password(password) => format!("nats://{USER}:{password}@127.0.0.1:{}", self.port),
+            Access::Accounts(_) => format!("nats://127.0.0.1:{}", self.port),
+        }
     }
 
     /// The address without the password, for people and logs.
@@ -106,7 +131,7 @@ impl NatsServer {
     /// As [`NatsServer::start`]; also if the port was taken in between.
     pub async fn restart(&mut self) -> Result<(), ServerError> {
         self.child.stop().await;
-        let (child, _, monitor_port) = launch(&self.options, &self.dir, &self.password, self.port).await?;
+        let (child, _, monitor_port) = launch(&self.options, &self.dir, &self.access, self.port).await?;
         self.child = child;
         self.monitor_port = monitor_port;
         Ok(())
@@ -128,7 +153,7 @@ fn read_pid(path: &Path) -> Option<u32> {
 async fn launch(
     options: &NatsOptions,
     dir: &OwnedDir,
-    password: &str,
+    access: &Access,
     wanted_port: u16,
 ) -> Result<(Supervised, u16, Option<u16>), ServerError> {
     let log = dir.path().join("nats.log");
@@ -138,7 +163,7 @@ async fn launch(
         let monitor_port = if options.monitor { Some(free_port()?) } else { None };
         // The name tells our server from a stranger that took the port in between.
         let name = format!("caffeine-{}", random_hex::<8>());
-        let config = configuration(options, dir.path(), password, &name, port, monitor_port);
+        let config = configuration(options, dir.path(), access, &name, port, monitor_port);
         write_private(&config_file(dir.path()), &config)?;
 
         let mut command = Command::new(options.tools.nats_server());
@@ -161,7 +186,7 @@ async fn launch(
 fn configuration(
     options: &NatsOptions,
     dir: &Path,
-    password: &str,
+    access: &Access,
     name: &str,
     port: u16,
     monitor_port: Option<u16>,
@@ -172,7 +197,6 @@ fn configuration(
         "port": port,
         "max_payload": MAX_PAYLOAD_BYTES,
         "pid_file": pid_file(dir).to_string_lossy(),
-        "authorization": { "users": [{ "user": USER, "password": password }] },
         "jetstream": {
             "store_dir": dir.join("store").to_string_lossy(),
             "max_file_store": options.max_store_bytes,
@@ -180,6 +204,12 @@ fn configuration(
             "sync_interval": if options.sync_always { "always" } else { "2m" },
         },
     });
+    match access {
+        Access::Password(password) => {
+            config["authorization"] = serde_json::json!({ "users": [{ "user": USER, "password": password }] });
+        }
+        Access::Accounts(accounts) => config["accounts"] = accounts.clone(),
+    }
     if let Some(monitor_port) = monitor_port {
         config["http"] = format!("127.0.0.1:{monitor_port}").into();
     }

@@ -6,13 +6,15 @@
 //! Non-goals: no domain rules (they live in the services), no second database behind a trait.
 //!
 //! Invariants:
-//! - One writer per table: a module writes only the tables of its own migration file; reading others is allowed.
+//! - One writer per table: a module writes only its own tables and reads only what [`TABLES`] says. Each service has a
+//!   role in the database with these rights alone.
 //! - Every statement is checked against the schema when the crate is compiled; the answers are in `.sqlx/`, so a build
 //!   needs no database. `make generate` renews them.
 //! - Every function takes or finds the workspace; a foreign id looks like an absent one.
 //! - This is the only crate that uses `sqlx`.
 //!
-//! To add a table: a new file in `migrations/` (forward only), functions in its owner's module, `make generate`.
+//! To add a table: a new file in `migrations/` (forward only), its row in [`TABLES`], functions in its owner's module,
+//! `make generate`.
 
 pub mod chunker;
 pub mod cloner;
@@ -26,8 +28,12 @@ pub mod gateway;
 mod housekeeper;
 mod inbox;
 mod pool;
+mod roles;
+mod tables;
 
 pub use error::StoreError;
 pub use housekeeper::SilentRun;
 pub use inbox::{InboxEntry, InboxTable};
 pub use pool::{MigrationStatus, Store};
+pub use roles::RoleError;
+pub use tables::{TABLES, TableSpec};

@@ -20,11 +20,22 @@ pub struct TestBus {
 impl TestBus {
     /// Connects to the server that `make test` started and makes up a prefix.
     pub async fn connect() -> Self {
-        let url = server_url(SERVER);
+        Self::connect_to(server_url(SERVER)).await
+    }
+
+    /// The same on another server, for tests that stop it.
+    pub async fn connect_to(url: String) -> Self {
         let client = connect(&url)
             .await
             .unwrap_or_else(|error| panic!("the nats-server of {SERVER} takes connections: {error}"));
         Self { client, url, prefix: format!("t{}", random_name()) }
+    }
+
+    /// The same with a prefix that somebody else has to know before; for a server that only one test uses.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        self.prefix = prefix.to_owned();
+        self
     }
 
     /// The connection.

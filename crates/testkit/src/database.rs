@@ -77,8 +77,20 @@ impl Drop for TestDatabase {
             if let Ok(mut connection) = PgConnection::connect_with(&options(&server)).await {
                 let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
                 let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut connection).await;
+                drop_roles(&mut connection, &name).await;
             }
         });
+    }
+}
+
+/// Roles belong to the server; those of a database are named after it.
+async fn drop_roles(connection: &mut PgConnection, database: &str) {
+    let roles = sqlx::query_scalar("SELECT quote_ident(rolname) FROM pg_roles WHERE starts_with(rolname, $1)")
+        .bind(format!("{database}_"))
+        .fetch_all(&mut *connection);
+    let roles: Vec<String> = roles.await.unwrap_or_default();
+    for role in roles {
+        let _ = sqlx::raw_sql(AssertSqlSafe(format!("DROP ROLE {role}"))).execute(&mut *connection).await;
     }
 }
 

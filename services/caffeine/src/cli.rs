@@ -27,8 +27,10 @@ pub(crate) enum Command {
     Cancel(CancelArgs),
     /// Delete a repository of a running installation, with everything that is known about it.
     Delete(DeleteArgs),
-    /// Bring the database's schema up to date.
-    Migrate,
+    /// Bring the database's schema and the services' rights in it up to date.
+    Migrate(MigrateArgs),
+    /// Make the broker's users: a key for each service, and their part of the broker's configuration.
+    Users(UsersArgs),
     /// Create and update streams and consumers on the broker.
     Provision(ProvisionArgs),
     /// List, show, send again or drop dead letters: messages that could not be handled.
@@ -151,6 +153,22 @@ pub(crate) enum Profile {
     Server,
     /// Three servers, three replicas.
     Cluster,
+}
+
+/// Options of `migrate`.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Make a role for each service, and keep its address with a password in this folder as <service>.database-url.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) roles: Option<PathBuf>,
+}
+
+/// Options of `users`.
+#[derive(Debug, Args)]
+pub(crate) struct UsersArgs {
+    /// The folder of the keys, <service>.nk, and of nats-users.json; missing keys are made.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
 }
 
 /// Options of `provision`.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use caffeine_bus::{Bus, DeadLetter, DeadLetterFilter, Redelivery};
-use caffeine_contract::{Kind, Message, v1};
+use caffeine_contract::{Kind, Message, Service as Name, v1};
 use caffeine_kit::Configuration;
 use caffeine_model::RunId;
 use caffeine_store::Store;
@@ -17,8 +17,9 @@ const PAGE: usize = 100;
 
 /// Runs one action.
 pub(crate) async fn dlq(args: DlqArgs) -> anyhow::Result<ExitCode> {
-    let settings = Configuration::from_process(None)?.settings()?;
-    let bus = Bus::connect(&settings.bus_config("caffeine-dlq")?).await?;
+    // Only the housekeeper may look into streams.
+    let settings = Configuration::from_process(None)?.settings_of(Name::Housekeeper)?;
+    let bus = Bus::connect(&settings.bus_config(Name::Housekeeper.as_str())?).await?;
     let outcome = match args.action {
         DlqAction::List { filter, limit, from } => list(&bus, &filter.into(), from, limit).await,
         DlqAction::Show { id } => show(&bus, id).await,

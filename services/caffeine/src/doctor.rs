@@ -1,8 +1,9 @@
 //! `caffeine doctor`: one line per setting, program and server, and what to do about each that is wrong.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use caffeine_bus::Bus;
+use caffeine_bus::{Bus, BusError, check_rights, verify_service};
 use caffeine_contract::Service as Name;
 use caffeine_kit::{Configuration, Service, Settings, redact_url};
 use caffeine_servers::Tools;
@@ -48,8 +49,8 @@ pub(crate) async fn doctor() -> anyhow::Result<ExitCode> {
             sections(&mut report, &configuration);
             match configuration.settings() {
                 Ok(settings) => {
-                    database(&mut report, &settings).await;
-                    broker(&mut report, &settings).await;
+                    database(&mut report, &configuration).await;
+                    broker(&mut report, &configuration, &settings).await;
                 }
                 Err(error) => report.problem("settings", &error.to_string()),
             }
@@ -93,11 +94,23 @@ fn sections(report: &mut Report, configuration: &Configuration) {
     section::<crate::housekeeper::Housekeeper>(report, configuration);
 }
 
-async fn database(report: &mut Report, settings: &Settings) {
-    let Some(url) = settings.database_url.as_deref() else {
+/// As each service: each may be a user of its own.
+async fn database(report: &mut Report, configuration: &Configuration) {
+    let mut addresses: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    for service in Name::ALL {
+        if let Some(url) = configuration.settings_of(service).ok().and_then(|settings| settings.database_url) {
+            addresses.entry(url).or_default().push(service);
+        }
+    }
+    if addresses.is_empty() {
         report.note("database", "CAFFEINE_DATABASE_URL is not set: `caffeine up` starts a PostgreSQL of its own");
-        return;
-    };
+    }
+    for (url, services) in addresses {
+        database_at(report, &url, &services).await;
+    }
+}
+
+async fn database_at(report: &mut Report, url: &str, services: &[Name]) {
     let store = match Store::connect(url, 1, "caffeine doctor").await {
         Ok(store) => store,
         Err(error) => {
@@ -115,28 +128,42 @@ async fn database(report: &mut Report, settings: &Settings) {
         }
         Err(error) => report.problem("database", &format!("{:#}", anyhow::Error::new(error))),
     }
+    for service in services {
+        let outcome = store.check_rights(*service).await.map(|()| "rights are in place".to_owned());
+        report.check(&format!("database for {}", service.as_str()), outcome.map_err(anyhow::Error::new));
+    }
     store.close().await;
 }
 
-async fn broker(report: &mut Report, settings: &Settings) {
-    let Some(url) = settings.nats_url.as_deref() else {
+/// As each service, too.
+async fn broker(report: &mut Report, configuration: &Configuration, settings: &Settings) {
+    if settings.nats_url.is_none() {
         report.note("broker", "CAFFEINE_NATS_URL is not set: `caffeine up` starts a nats-server of its own");
         return;
-    };
-    let connected = match settings.bus_config("caffeine-doctor") {
-        Ok(config) => Bus::connect(&config).await.map_err(anyhow::Error::new),
-        Err(error) => Err(error.into()),
-    };
-    let bus = match connected {
-        Ok(bus) => bus,
-        Err(error) => {
-            report.problem("broker", &format!("{}: {error:#}", redact_url(url)));
+    }
+    for service in Name::ALL {
+        let outcome = broker_as(configuration, service).await;
+        let is_away = outcome
+            .as_ref()
+            .err()
+            .is_some_and(|error| matches!(error.downcast_ref::<BusError>(), Some(BusError::Connect { .. })));
+        report.check(&format!("broker for {}", service.as_str()), outcome);
+        // Each connection waits a while for a broker that is not there.
+        if is_away {
             return;
         }
-    };
-    for service in Name::ALL.into_iter().filter(|service| *service != Name::Housekeeper) {
-        let outcome = caffeine_bus::verify_service(&bus, service).await.map(|()| "consumers are in place".to_owned());
-        report.check(&format!("broker for {}", service.as_str()), outcome);
     }
+}
+
+async fn broker_as(configuration: &Configuration, service: Name) -> anyhow::Result<String> {
+    let settings = configuration.settings_of(service)?;
+    let bus = Bus::connect(&settings.bus_config(service.as_str())?).await?;
+    let checked = async {
+        check_rights(&bus, service.into()).await?;
+        verify_service(&bus, service).await
+    };
+    let outcome = checked.await;
     bus.drain().await;
+    outcome?;
+    Ok("rights and consumers are in place".to_owned())
 }

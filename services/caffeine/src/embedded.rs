@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use caffeine_bus::{Bus, StorageProfile};
+use caffeine_contract::Identity;
 use caffeine_kit::{Configuration, Health, Telemetry};
 use caffeine_servers::Tools;
 use caffeine_servers::nats::{NatsOptions, NatsServer};
@@ -15,10 +16,14 @@ use caffeine_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{EmbeddedArgs, Role};
+use crate::identities::{Identities, variable_of};
 use crate::roles::Roles;
 
 /// What the streams of the embedded mode may take in all, in bytes.
 const STREAM_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Where the services' keys and passwords are, below the data directory.
+const IDENTITIES: &str = "identities";
 
 /// A whole system in this process.
 pub(crate) struct Embedded {
@@ -75,14 +80,21 @@ impl Embedded {
             default("CAFFEINE_CLONER_ALLOW_HOSTS", toml_list(&args.allow_hosts));
         }
 
-        let configuration = Configuration::load(None, variables)?;
-        let settings = configuration.settings()?;
+        let settings = Configuration::load(None, variables.clone())?.settings()?;
         let telemetry = Telemetry::install("caffeine", &settings)?;
-        let store = Store::connect(settings.require_database_url()?, 1, "caffeine migrate").await?;
+        let url = settings.require_database_url()?;
+        let store = Store::connect(url, 1, "caffeine migrate").await?;
         store.migrate().await.context("migrate the database")?;
+        if postgres.is_some() {
+            for (service, address) in Identities::open(&data.join(IDENTITIES))?.roles(&store, url).await? {
+                variables.push((variable_of(service, "DATABASE_URL"), address));
+            }
+        }
+        store.grant_rights().await.context("grant the services' rights")?;
         store.close().await;
-        let bus =
-            Bus::connect(&settings.bus_config("caffeine-provision")?).await?.with_timings(settings.nats_timings.into());
+        let configuration = Configuration::load(None, variables)?;
+        let provisioner = settings.bus_config(Identity::Provisioner.as_str())?;
+        let bus = Bus::connect(&provisioner).await?.with_timings(settings.nats_timings.into());
         caffeine_bus::provision(&bus, StorageProfile::Embedded).await.context("provision the streams")?;
         bus.drain().await;
 
@@ -132,17 +144,26 @@ async fn start_servers(
     };
     let mut nats = None;
     if !given(variables, "CAFFEINE_NATS_URL") {
-        let server = NatsServer::start(NatsOptions {
+        let prefix = Configuration::load(None, variables.clone())?.settings()?.nats_prefix;
+        let users = Identities::open(&data.join(IDENTITIES))?.users(&prefix)?;
+        let options = NatsOptions {
             tools: Tools::locate()?,
             data_dir: data.join("nats"),
             port: 0,
             max_store_bytes: STREAM_BYTES,
             sync_always: true,
             monitor: false,
-        })
-        .await
-        .context("start nats-server")?;
+        };
+        let server = NatsServer::start_with_accounts(options, users.accounts).await.context("start nats-server")?;
         variables.push(("CAFFEINE_NATS_URL".to_owned(), server.url()));
+        for (identity, key) in users.keys {
+            let variable = match identity {
+                Identity::Service(service) => variable_of(service, "NATS_NKEY"),
+                // No service falls back to it: each has its own.
+                Identity::Provisioner => "CAFFEINE_NATS_NKEY".to_owned(),
+            };
+            variables.push((variable, key.seed().to_owned()));
+        }
         nats = Some(server);
     }
     let mut postgres = None;

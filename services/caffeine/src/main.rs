@@ -12,6 +12,7 @@ mod document;
 mod embedded;
 mod endings;
 mod housekeeper;
+mod identities;
 mod operate;
 mod roles;
 
@@ -37,7 +38,8 @@ fn main() -> ExitCode {
             Command::Document(args) => document::document(*args).await,
             Command::Cancel(args) => endings::cancel(args).await,
             Command::Delete(args) => endings::delete(args).await,
-            Command::Migrate => operate::migrate().await,
+            Command::Migrate(args) => operate::migrate(args.roles.as_deref()).await,
+            Command::Users(args) => operate::users(&args.folder),
             Command::Provision(args) => operate::provision(args.profile).await,
             Command::Dlq(args) => dlq::dlq(args).await,
             Command::Doctor => doctor::doctor().await,

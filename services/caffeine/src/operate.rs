@@ -1,14 +1,17 @@
-//! What operators run: `up`, `serve`, `migrate`, `provision`.
+//! What operators run: `up`, `serve`, `migrate`, `users`, `provision`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use caffeine_bus::{Bus, StorageProfile};
+use caffeine_bus::{Bus, StorageProfile, check_rights};
+use caffeine_contract::Identity;
 use caffeine_kit::{Configuration, Health, Telemetry, shutdown_on_signals};
 use caffeine_store::Store;
 
 use crate::cli::{Profile, Role, UpArgs};
 use crate::embedded::{Embedded, EmbeddedOptions};
+use crate::identities::Identities;
 use crate::roles::Roles;
 
 /// Runs the embedded mode until a signal.
@@ -40,21 +43,39 @@ pub(crate) async fn serve(roles: &[Role]) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Brings the schema up to date.
-pub(crate) async fn migrate() -> anyhow::Result<ExitCode> {
+/// Brings the schema up to date, and the services' rights with it.
+pub(crate) async fn migrate(roles: Option<&Path>) -> anyhow::Result<ExitCode> {
     let settings = Configuration::from_process(None)?.settings()?;
-    let store = Store::connect(settings.require_database_url()?, 1, "caffeine migrate").await?;
+    let url = settings.require_database_url()?;
+    let store = Store::connect(url, 1, "caffeine migrate").await?;
     store.migrate().await.context("migrate the database")?;
+    if let Some(folder) = roles {
+        Identities::open(folder)?.roles(&store, url).await?;
+    }
+    let granted = store.grant_rights().await.context("grant the services' rights")?;
     store.close().await;
     println!("The database's schema is current.");
+    if !granted.is_empty() {
+        let names: Vec<&str> = granted.iter().map(|service| service.as_str()).collect();
+        println!("These have the rights of their service: {}.", names.join(", "));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the broker's users.
+pub(crate) fn users(folder: &Path) -> anyhow::Result<ExitCode> {
+    let settings = Configuration::from_process(None)?.settings()?;
+    let users = Identities::open(folder)?.users(&settings.nats_prefix)?;
+    println!("{} users in {}: include it in the broker's configuration.", users.keys.len(), users.file.display());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Creates and updates streams and consumers.
 pub(crate) async fn provision(profile: Profile) -> anyhow::Result<ExitCode> {
     let settings = Configuration::from_process(None)?.settings()?;
-    let bus =
-        Bus::connect(&settings.bus_config("caffeine-provision")?).await?.with_timings(settings.nats_timings.into());
+    let identity = Identity::Provisioner;
+    let bus = Bus::connect(&settings.bus_config(identity.as_str())?).await?.with_timings(settings.nats_timings.into());
+    check_rights(&bus, identity).await?;
     let profile = match profile {
         Profile::Embedded => StorageProfile::Embedded,
         Profile::Server => StorageProfile::Server,

@@ -49,7 +49,7 @@ impl Roles {
 
     async fn add<S: Service>(&mut self, configuration: &Configuration, health: &Health) -> anyhow::Result<()> {
         let name: Name = S::NAME;
-        let clients = connect(name, &configuration.settings()?).await?;
+        let clients = connect(name, &configuration.settings_of(name)?).await?;
         health.add_clients(&clients);
         let (configuration, shutdown, failed) = (configuration.clone(), self.shutdown.clone(), self.failed.clone());
         self.tasks.spawn(async move {

@@ -6,6 +6,7 @@
 //! Non-goals: anything one crate can test by itself.
 
 mod api;
+mod identities;
 mod process;
 mod stack;
 

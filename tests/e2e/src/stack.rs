@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::api::Api;
+use crate::identities::Identities;
 use crate::process::{ServiceProcess, program};
 
 /// The services, in the order of the pipeline.
@@ -28,6 +29,8 @@ pub struct StackOptions {
     pub fault: Option<String>,
     /// More variables for every service.
     pub variables: Vec<(String, String)>,
+    /// Each service is a user of its own, of a broker of its own and of the database.
+    pub identities: bool,
 }
 
 impl StackOptions {
@@ -49,13 +52,19 @@ pub struct Stack {
     /// Its rows.
     pub database: TestDatabase,
     folder: TempDir,
+    // After the bus, which talks to its broker to the end.
+    identities: Option<Identities>,
 }
 
 impl Stack {
     /// Starts the five services.
     pub async fn start(options: StackOptions) -> Self {
         let database = TestDatabase::create().await;
-        let bus = TestBus::connect().await;
+        let identities = if options.identities { Some(Identities::start().await) } else { None };
+        let bus = match &identities {
+            Some(identities) => identities.bus().await,
+            None => TestBus::connect().await,
+        };
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let port = free_port();
         let token = format!("cc_{}{}", Uuid::new_v4().simple(), &Uuid::new_v4().simple().to_string()[..11]);
@@ -70,6 +79,9 @@ impl Stack {
             ("CAFFEINE_LOG", "info".to_owned()),
             ("CAFFEINE_HEALTH_LISTEN", "127.0.0.1:0".to_owned()),
         ];
+        if let Some(identities) = &identities {
+            variables.extend(identities.variables(&database));
+        }
         provision(&variables);
         if let Some(at) = &options.fault {
             variables.push(("CAFFEINE_FAULT", format!("{at}:{}", folder.path().join("struck").display())));
@@ -98,7 +110,7 @@ impl Stack {
             })
             .collect();
         let api = Api::new(format!("http://127.0.0.1:{port}"), token);
-        let stack = Self { api, services, bus, database, folder };
+        let stack = Self { api, services, bus, database, folder, identities };
         eventually(Duration::from_secs(60), || async { stack.api.is_up().await }).await;
         stack
     }
@@ -146,6 +158,24 @@ impl Stack {
     pub fn mirrors(&self) -> usize {
         let mirrors = std::fs::read_dir(self.folder.path().join("cloner/mirrors"));
         mirrors.map_or(0, |entries| entries.flatten().filter(|entry| entry.path().is_dir()).count())
+    }
+
+    /// The broker's address without credentials.
+    ///
+    /// # Panics
+    /// Without [`StackOptions::identities`].
+    #[must_use]
+    pub fn broker(&self) -> String {
+        self.identities.as_ref().expect("the stack has identities").broker()
+    }
+
+    /// The folder with the services' keys and addresses.
+    ///
+    /// # Panics
+    /// Without [`StackOptions::identities`].
+    #[must_use]
+    pub fn identities(&self) -> &Path {
+        self.identities.as_ref().expect("the stack has identities").folder()
     }
 
     /// The services' logs.

@@ -130,7 +130,7 @@ impl Fixture {
 }
 
 pub(crate) async fn connect(url: &str, prefix: &str, name: &str) -> Bus {
-    let config = BusConfig { url: url.to_owned(), prefix: prefix.to_owned(), name: name.to_owned() };
+    let config = BusConfig { url: url.to_owned(), prefix: prefix.to_owned(), name: name.to_owned(), nkey: None };
     Bus::connect(&config).await.unwrap()
 }
 

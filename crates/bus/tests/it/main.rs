@@ -15,3 +15,4 @@ mod pressure;
 mod provisioning;
 mod shutdown;
 mod trace;
+mod users;

@@ -70,6 +70,7 @@ async fn a_broker_that_is_not_there_is_named_without_its_password() {
         url: "nats://user:s3cret@not an address".to_owned(),
         prefix: String::new(),
         name: "test".to_owned(),
+        nkey: None,
     };
     let error = caffeine_bus::Bus::connect(&config).await.unwrap_err();
     let chain = format!("{error}: {:?}", std::error::Error::source(&error));

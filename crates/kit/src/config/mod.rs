@@ -3,7 +3,8 @@
 //! The file is TOML. Settings that all services share stand at its top, those of a service in its section
 //! (`[cloner]`). In the environment they are `CAFFEINE_<KEY>` and `CAFFEINE_CLONER_<KEY>`; two underscores descend
 //! into a table. `CAFFEINE_<…>_FILE` names a file that holds the value, for secrets. A list may be written as text whose
-//! items are separated by commas.
+//! items are separated by commas. What a service is known by to broker and database may stand in its section too, so
+//! that several services of one process are several users.
 
 mod error;
 mod list;
@@ -29,6 +30,7 @@ const FILE_SUFFIX: &str = "_FILE";
 /// Keys that all services share; the fields of [`Settings`].
 const COMMON: &[&str] = &[
     "nats_url",
+    "nats_nkey",
     "nats_prefix",
     "nats_timings",
     "database_url",
@@ -38,6 +40,9 @@ const COMMON: &[&str] = &[
     "log_format",
     "shutdown_grace_seconds",
 ];
+
+/// Shared settings that a service's section may replace for it: who it is.
+const OF_SERVICE: &[&str] = &["nats_nkey", "database_url"];
 
 /// Variables that are no settings: of the bus (`FAULT`), of tests and of the tools around a checkout.
 const OTHER_VARIABLES: &[&str] = &[
@@ -122,13 +127,31 @@ impl Configuration {
     /// # Errors
     /// If a value has the wrong type.
     pub fn settings(&self) -> Result<Settings, ConfigError> {
+        self.extract(self.common(), "")
+    }
+
+    /// The settings that all services share, as they are for one of them.
+    ///
+    /// # Errors
+    /// If a value has the wrong type.
+    pub fn settings_of(&self, service: Service) -> Result<Settings, ConfigError> {
+        let mut settings = self.common();
+        for key in OF_SERVICE {
+            if let Ok(value) = self.figment.find_value(&format!("{}.{key}", service.as_str())) {
+                settings = settings.merge((key, value));
+            }
+        }
+        self.extract(settings, "")
+    }
+
+    fn common(&self) -> Figment {
         let mut common = Figment::new();
         for key in COMMON {
             if let Ok(value) = self.figment.find_value(key) {
                 common = common.merge((key, value));
             }
         }
-        self.extract(common, "")
+        common
     }
 
     /// The section of a service, or its default.
@@ -136,10 +159,18 @@ impl Configuration {
     /// # Errors
     /// If a key is unknown or a value has the wrong type.
     pub fn section<C: DeserializeOwned + Default>(&self, name: &str) -> Result<C, ConfigError> {
-        if self.figment.find_value(name).is_err() {
+        let Ok(section) = self.figment.find_value(name) else {
             return Ok(C::default());
+        };
+        let Some(keys) = section.into_dict() else {
+            let setting = format!("`{name}`");
+            return Err(ConfigError::Invalid { setting, problem: "must be a section".to_owned() });
+        };
+        let mut own = Figment::new();
+        for (key, value) in keys.into_iter().filter(|(key, _)| !OF_SERVICE.contains(&key.as_str())) {
+            own = own.merge((key, value));
         }
-        self.extract(self.figment.focus(name), name)
+        self.extract(own, name)
     }
 
     /// Deserializes, taking a value of the environment as text or as a list where its looks misled.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use caffeine_bus::{BusConfig, redact_url};
+use caffeine_bus::{BusConfig, Nkey, redact_url};
 use caffeine_contract::Timings;
 use serde::Deserialize;
 
@@ -46,6 +46,8 @@ impl From<NatsTimings> for Timings {
 pub struct Settings {
     /// `nats://[user:password@]host:port`; several addresses of one cluster are separated by commas. No default.
     pub nats_url: Option<String>,
+    /// Seed of the user's NKey, `SU…`; goes before user and password of the address.
+    pub nats_nkey: Option<String>,
     /// Isolates installations that share a broker: letters, digits and `_`.
     pub nats_prefix: String,
     /// How patient consumers are; `test` counts in seconds and belongs in no installation.
@@ -68,6 +70,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             nats_url: None,
+            nats_nkey: None,
             nats_prefix: String::new(),
             nats_timings: NatsTimings::default(),
             database_url: None,
@@ -100,10 +103,15 @@ impl Settings {
     /// How to reach the broker under a service's name.
     ///
     /// # Errors
-    /// [`ConfigError::Missing`].
+    /// [`ConfigError::Missing`]; [`ConfigError::Invalid`] if the key is none.
     pub fn bus_config(&self, name: &str) -> Result<BusConfig, ConfigError> {
         let url = self.require_nats_url()?.to_owned();
-        Ok(BusConfig { url, prefix: self.nats_prefix.clone(), name: name.to_owned() })
+        let nkey = self.nats_nkey.as_deref().filter(|seed| !seed.is_empty()).map(Nkey::parse).transpose();
+        let nkey = nkey.map_err(|error| ConfigError::Invalid {
+            setting: "`nats_nkey`".to_owned(),
+            problem: format!("is {error}"),
+        })?;
+        Ok(BusConfig { url, prefix: self.nats_prefix.clone(), name: name.to_owned(), nkey })
     }
 
     /// How long running work may go on after a request to stop.
@@ -117,6 +125,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("nats_url", &self.nats_url.as_deref().map(redact_url))
+            .field("nats_nkey", &self.nats_nkey.as_ref().map(|_| "…"))
             .field("nats_prefix", &self.nats_prefix)
             .field("database_url", &self.database_url.as_deref().map(redact_url))
             .field("database_connections", &self.database_connections)

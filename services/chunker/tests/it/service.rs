@@ -24,8 +24,12 @@ async fn messages(broker: &TestBus, stream: Stream) -> u64 {
 async fn batches_become_chunks_a_graph_and_the_end_of_the_stage() {
     let mut fixture = Fixture::new(&BATCHES).await;
     let broker = TestBus::connect().await;
-    let config =
-        BusConfig { url: broker.url().to_owned(), prefix: broker.prefix().to_owned(), name: "chunker".to_owned() };
+    let config = BusConfig {
+        url: broker.url().to_owned(),
+        prefix: broker.prefix().to_owned(),
+        name: "chunker".to_owned(),
+        nkey: None,
+    };
     let bus = Bus::connect(&config).await.unwrap();
     provision(&bus, StorageProfile::Embedded).await.unwrap();
     let store = Store::connect(fixture.database.url(), 4, "chunker").await.unwrap();

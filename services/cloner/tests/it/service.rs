@@ -32,8 +32,12 @@ impl Bench {
     async fn new(allow_host: String) -> Self {
         let records = Records::new().await;
         let broker = TestBus::connect().await;
-        let config =
-            BusConfig { url: broker.url().to_owned(), prefix: broker.prefix().to_owned(), name: "test".to_owned() };
+        let config = BusConfig {
+            url: broker.url().to_owned(),
+            prefix: broker.prefix().to_owned(),
+            name: "test".to_owned(),
+            nkey: None,
+        };
         let bus = Bus::connect(&config).await.unwrap();
         provision(&bus, StorageProfile::Embedded).await.unwrap();
         let folder = tempfile::tempdir().unwrap();

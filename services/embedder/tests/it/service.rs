@@ -23,8 +23,12 @@ async fn messages(broker: &TestBus, stream: Stream) -> u64 {
 }
 
 async fn clients(fixture: &Fixture, broker: &TestBus) -> Clients {
-    let config =
-        BusConfig { url: broker.url().to_owned(), prefix: broker.prefix().to_owned(), name: "embedder".to_owned() };
+    let config = BusConfig {
+        url: broker.url().to_owned(),
+        prefix: broker.prefix().to_owned(),
+        name: "embedder".to_owned(),
+        nkey: None,
+    };
     let bus = Bus::connect(&config).await.unwrap();
     provision(&bus, StorageProfile::Embedded).await.unwrap();
     Clients { bus, store: Store::connect(fixture.database.url(), 4, "embedder").await.unwrap() }

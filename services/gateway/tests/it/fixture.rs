@@ -45,8 +45,12 @@ impl Fixture {
         let database = TestDatabase::create().await;
         let nats = TestBus::connect().await;
         let store = Store::connect(database.url(), 6, "gateway-test").await.unwrap();
-        let config =
-            BusConfig { url: nats.url().to_owned(), prefix: nats.prefix().to_owned(), name: "gateway-test".to_owned() };
+        let config = BusConfig {
+            url: nats.url().to_owned(),
+            prefix: nats.prefix().to_owned(),
+            name: "gateway-test".to_owned(),
+            nkey: None,
+        };
         let bus = Bus::connect(&config).await.unwrap();
         provision(&bus, StorageProfile::Embedded).await.unwrap();
         let token = generate_token().unwrap();

@@ -40,6 +40,7 @@ async fn housekeeper(stack: &Stack) -> (CancellationToken, tokio::task::JoinHand
         url: stack.bus.url().to_owned(),
         prefix: stack.bus.prefix().to_owned(),
         name: "housekeeper".to_owned(),
+        nkey: None,
     };
     let bus = Bus::connect(&config).await.expect("the broker takes connections");
     let stop = CancellationToken::new();

@@ -64,6 +64,7 @@ async fn what_no_kept_snapshot_lists_is_collected() {
         url: stack.bus.url().to_owned(),
         prefix: stack.bus.prefix().to_owned(),
         name: "housekeeper".to_owned(),
+        nkey: None,
     };
     let bus = Bus::connect(&config).await.expect("the broker is there");
     let store = Store::connect(stack.database.url(), 1, "test").await.expect("the database is there");

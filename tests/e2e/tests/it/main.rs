@@ -4,6 +4,7 @@ mod bad_input;
 mod cancel;
 mod delete;
 mod fixture;
+mod identities;
 mod incremental;
 mod kills;
 mod messages_api;

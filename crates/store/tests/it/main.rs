@@ -1,0 +1,6 @@
+//! The store against a real PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "fixtures panic like tests do; clippy only knows functions marked as tests")]
+
+mod roles;
+mod statements;
