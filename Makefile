@@ -19,7 +19,7 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup build test lint generate demo up clean
+.PHONY: help setup build test lint fuzz generate demo up clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ setup: ## Bring the servers and the cargo tools into .tools/
 
 build: setup ## Build everything
 	cargo build --locked --workspace --all-targets
+
+# Seconds per target, and which targets (all), as in: make fuzz FUZZ_SECONDS=60 FUZZ_TARGET='sse manifest'
+FUZZ_SECONDS ?= 600
+FUZZ_TARGET ?=
 
 # Other people's implementations of protocols that tests cannot reach.
 FAKES = tests/fakes/node_modules/.package-lock.json
@@ -47,6 +51,10 @@ lint: setup ## Check format, clippy, licences, dependency edges, scripts and gen
 	scripts/check-edges
 	python3 -m unittest discover --quiet scripts/tests
 	$(WITH_SERVERS) scripts/generate --check
+
+fuzz: ## Feed invented bytes to every parser of foreign input (FUZZ_SECONDS=600 each, FUZZ_TARGET='…' for some)
+	@scripts/setup fuzz
+	@scripts/fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
 generate: setup ## Renew generated files
 	$(WITH_SERVERS) scripts/generate

@@ -38,6 +38,8 @@ pub mod link;
 pub mod manifest;
 mod nesting;
 mod parse;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod symbol;
 mod text;
 

@@ -3,5 +3,4 @@
 mod hostile;
 mod languages;
 mod linking;
-mod properties;
 mod sizes;
