@@ -4,12 +4,13 @@
 //! reader of our own) or kept from running into its limit (Python). Parsers also slow down with depth, so that what nests like
 //! nothing that people write is not parsed at all.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
 
 use tree_sitter::{ParseOptions, ParseState, Parser, Tree};
 
-use crate::{Language, PARSE_BUDGET, ParseQuality, nesting};
+use crate::clock::Clock;
+use crate::{Language, PARSE_BUDGET, ParseQuality, READ_BUDGET, nesting};
 
 /// The tree, if there is one, and how good it is.
 pub(crate) struct Parsed {
@@ -33,21 +34,35 @@ fn grammar(language: Language) -> Option<tree_sitter::Language> {
     Some(grammar.into())
 }
 
-/// Parses within [`PARSE_BUDGET`].
+/// Parses within [`PARSE_BUDGET`] and [`READ_BUDGET`].
 pub(crate) fn parse(language: Language, text: &str) -> Parsed {
     let too_deep =
         nesting::brackets_too_deep(text) || (language == Language::Python && nesting::indents_too_deep(text));
     if too_deep && grammar(language).is_some() {
         return Parsed { tree: None, quality: ParseQuality::TimedOut };
     }
-    parse_within(language, text, PARSE_BUDGET)
+    parse_within(language, text, PARSE_BUDGET, READ_BUDGET)
 }
 
-/// No file that people write comes near it on any machine. It catches text that makes single steps slow, which the counted
-/// budget cannot see; such a file alone may come out differently under load.
-const LAST_RESORT: Duration = Duration::from_secs(10);
+/// Bytes that a lexer is given at once. It asks again when it goes on, and when it comes back to an earlier place.
+const READ_BYTES: usize = 1_024;
 
-fn parse_within(language: Language, text: &str, budget: u32) -> Parsed {
+/// What a parse has cost so far. Counted, so that it is the same on every machine.
+struct Spent {
+    steps: Cell<u32>,
+    /// A scan to the end of the file for each of its tokens costs one step each, and quadratic time.
+    reads: Cell<u32>,
+    most_steps: u32,
+    most_reads: u32,
+}
+
+impl Spent {
+    fn is_too_much(&self) -> bool {
+        self.steps.get() > self.most_steps || self.reads.get() > self.most_reads
+    }
+}
+
+fn parse_within(language: Language, text: &str, most_steps: u32, most_reads: u32) -> Parsed {
     let not_parsed = Parsed { tree: None, quality: ParseQuality::NotParsed };
     let Some(grammar) = grammar(language) else {
         return not_parsed;
@@ -56,19 +71,23 @@ fn parse_within(language: Language, text: &str, budget: u32) -> Parsed {
     if parser.set_language(&grammar).is_err() {
         return not_parsed;
     }
+    let spent = Spent { steps: Cell::new(0), reads: Cell::new(0), most_steps, most_reads };
     let bytes = text.as_bytes();
-    let started = Instant::now();
-    let mut steps = 0_u32;
+    let mut read = |start: usize, _| {
+        spent.reads.set(spent.reads.get() + 1);
+        // To a parser whose budget is used up the text ends here; the next step ends it.
+        let rest = if spent.is_too_much() { &[] } else { bytes.get(start..).unwrap_or_default() };
+        rest.get(..READ_BYTES).unwrap_or(rest)
+    };
+    let clock = Clock::start();
     let mut progress = |_: &ParseState| {
-        steps += 1;
-        if steps > budget || started.elapsed() > LAST_RESORT {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        spent.steps.set(spent.steps.get() + 1);
+        if spent.is_too_much() || clock.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let options = ParseOptions::new().progress_callback(&mut progress);
-    let tree = parser.parse_with_options(&mut |start, _| bytes.get(start..).unwrap_or_default(), None, Some(options));
+    let tree = parser.parse_with_options(&mut read, None, Some(options));
+    // A parse may end before it is asked whether it should; it has seen an end that is none then.
+    let tree = tree.filter(|_| !spent.is_too_much());
     let quality = match &tree {
         None => ParseQuality::TimedOut,
         Some(tree) if tree.root_node().has_error() => ParseQuality::Errors,
@@ -80,7 +99,7 @@ fn parse_within(language: Language, text: &str, budget: u32) -> Parsed {
 #[cfg(test)]
 mod tests {
     use super::{grammar, parse, parse_within};
-    use crate::{Language, ParseQuality};
+    use crate::{Language, ParseQuality, READ_BUDGET};
 
     #[test]
     fn every_grammar_loads() {
@@ -103,10 +122,22 @@ mod tests {
         assert_eq!(parse(Language::Python, &continued).quality, ParseQuality::TimedOut);
     }
 
+    /// Texts for whose every token the scanner goes to the end of the file and back.
+    #[test]
+    fn what_is_read_over_and_over_is_not_parsed() {
+        for (language, piece) in [(Language::Rust, "#!"), (Language::Rust, "/*/")] {
+            let text = piece.repeat(crate::MAX_PARSE_BYTES / piece.len());
+            assert_eq!(parse_within(language, &text, u32::MAX, READ_BUDGET).quality, ParseQuality::TimedOut, "{piece}");
+        }
+        let ordinary = "fn f() { g(\"text\"); } // A comment.\n".repeat(20_000);
+        assert_eq!(parse_within(Language::Rust, &ordinary, u32::MAX, READ_BUDGET / 40).quality, ParseQuality::Full);
+    }
+
     #[test]
     fn the_budget_ends_a_parse() {
         let text = "fn f() { g(1); }\n".repeat(1_000);
-        assert_eq!(parse_within(Language::Rust, &text, 10).quality, ParseQuality::TimedOut);
+        assert_eq!(parse_within(Language::Rust, &text, 10, u32::MAX).quality, ParseQuality::TimedOut);
+        assert_eq!(parse_within(Language::Rust, &text, u32::MAX, 10).quality, ParseQuality::TimedOut);
         assert_eq!(parse(Language::Rust, &text).quality, ParseQuality::Full);
         assert_eq!(parse(Language::Rust, "fn f( {").quality, ParseQuality::Errors);
     }

@@ -125,3 +125,14 @@ fn manifests_do_not_nest_without_end() {
         assert!(manifest.is_none_or(|manifest| manifest.dependencies.len() < 10), "{path}");
     }
 }
+
+/// What makes single steps of a parser slow is ended by the clock: such a file is plain text, with all its chunks.
+#[test]
+fn text_that_a_parser_chokes_on_is_plain_text() {
+    let text = "-->".repeat(4_096);
+    let analysis = analyse("a.rs", text.as_bytes());
+    assert_eq!((analysis.skip, analysis.parse), (None, ParseQuality::TimedOut));
+    assert!(analysis.symbols.is_empty());
+    let whole: usize = analysis.chunks.iter().map(|chunk| chunk.slice(&analysis.text).len()).sum();
+    assert_eq!(whole, text.len());
+}
