@@ -17,7 +17,8 @@ const HEADER_ROOM: usize = 64 * 1024;
 const MAX_REASON: usize = 1_000;
 
 impl Delivery {
-    /// Copies the message into the dead-letter stream and awaits the acknowledgement. A repeat writes the same id.
+    /// Copies the message, bytes and all, into the dead-letter stream and awaits the acknowledgement; only then the
+    /// original may end (si#5035 keeps headers alone). A repeat writes the same id.
     pub(crate) async fn bury(
         &self,
         rejection: &Rejection,

@@ -83,7 +83,9 @@ const STORE_FAILED: u64 = 10_077;
 const MESSAGE_TOO_LARGE: u64 = 10_054;
 
 impl PublishError {
-    /// `async-nats` has no kind for most refusals: the broker's code is in the source.
+    /// `async-nats` has no kind for most refusals: the broker's code is in the source. Whatever is not known to be
+    /// refused may be stored (a time-out is no refusal, nor is the 429 above the ingest buffer, nats.c#1022), so it is
+    /// tried again with the same id.
     pub(crate) fn classify(
         error: jetstream::context::PublishError,
         subject: String,

@@ -3,6 +3,9 @@
 //! The broker keys acknowledgements by stream sequence, not by delivery: one that comes late would hit the delivery
 //! that another worker has by then. So a worker only speaks while its lease is fresh: the last confirmed sign of life
 //! is younger than the consumer's ack wait. A lease that is lost stays lost.
+//!
+//! That the broker confirms an acknowledgement says little: it confirms those of messages and consumers that are gone,
+//! too. What was done is known to the inbox alone.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

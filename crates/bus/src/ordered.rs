@@ -22,7 +22,8 @@ pub(crate) struct Ordered {
 }
 
 impl Ordered {
-    /// `name` is completed to be unique; permissions are granted for named consumers only.
+    /// `name` is completed to be unique; permissions are granted for named consumers only. One per pod, never one per
+    /// reader: the broker refuses the 1,001st consumer of a stream.
     pub(crate) async fn open(
         jetstream: jetstream::Context,
         stream: String,

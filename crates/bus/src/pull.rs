@@ -2,7 +2,8 @@
 //!
 //! The client's own streams ask for the next message when the last one is handed over, so it would wait, its ack wait
 //! running, until the slot is free; here a request goes out only when somebody is there to take the answer. Idle
-//! heartbeats tell a quiet stream from a request that the broker has forgotten.
+//! heartbeats tell a quiet stream from a request that the broker has forgotten, as after a reconnect or a change of
+//! leader (nats.rs#557, #860, #1285, nats.go#2063).
 
 use std::time::Duration;
 

@@ -15,4 +15,5 @@ mod pressure;
 mod provisioning;
 mod shutdown;
 mod trace;
+mod traps;
 mod users;

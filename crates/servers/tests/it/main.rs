@@ -1,5 +1,6 @@
 //! The servers as they are started for real, from `.tools/`.
 
+mod durability;
 mod git_http;
 mod nats;
 mod owner;
