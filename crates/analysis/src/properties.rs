@@ -2,15 +2,35 @@
 //!
 //! Compiled for tests and for the fuzz targets of `fuzz/`, which differ only in where the bytes come from.
 
-use crate::{
-    FileAnalysis, LinkFile, LinkInput, MAX_CHUNK_NWS, analyse, embedding_text, link, parse_manifest,
-};
+use crate::{FileAnalysis, LinkFile, LinkInput, MAX_CHUNK_NWS, analyse, embedding_text, link, parse_manifest};
 
 /// One name per grammar, reader and gate.
 pub const PATHS: &[&str] = &[
-    "a.rs", "a.py", "a.js", "a.ts", "a.tsx", "a.go", "A.java", "a.md", "a.json", "a.yaml", "a.toml", "a.txt", "a.c",
-    "a.css", "a.rst", "a.html", "a.csv", "a.sh", "a.min.js", "Cargo.toml", "package.json", "pyproject.toml", "go.mod",
-    "pom.xml", "noext",
+    "a.rs",
+    "a.py",
+    "a.js",
+    "a.ts",
+    "a.tsx",
+    "a.go",
+    "A.java",
+    "a.md",
+    "a.json",
+    "a.yaml",
+    "a.toml",
+    "a.txt",
+    "a.c",
+    "a.css",
+    "a.rst",
+    "a.html",
+    "a.csv",
+    "a.sh",
+    "a.min.js",
+    "Cargo.toml",
+    "package.json",
+    "pyproject.toml",
+    "go.mod",
+    "pom.xml",
+    "noext",
 ];
 
 /// Checks the analysis of one file and returns it.
@@ -87,10 +107,33 @@ pub fn manifest(bytes: &[u8]) {
 /// Links files written one after the other: a byte that chooses the name, the content, a NUL.
 pub fn linking(bytes: &[u8]) {
     const NAMES: &[&str] = &[
-        "src/lib.rs", "src/a.rs", "src/a/mod.rs", "src/main.rs", "x/src/lib.rs", "x/Cargo.toml", "Cargo.toml",
-        "a/__init__.py", "a/b.py", "a/c/d.py", "pyproject.toml", "b.py", "src/index.ts", "src/a.ts", "src/b/index.tsx",
-        "lib/c.js", "package.json", "p/package.json", "go.mod", "main.go", "p/q.go", "p/q_test.go", "pom.xml",
-        "src/main/java/a/B.java", "src/main/java/a/C.java", "README.md", "config.yaml",
+        "src/lib.rs",
+        "src/a.rs",
+        "src/a/mod.rs",
+        "src/main.rs",
+        "x/src/lib.rs",
+        "x/Cargo.toml",
+        "Cargo.toml",
+        "a/__init__.py",
+        "a/b.py",
+        "a/c/d.py",
+        "pyproject.toml",
+        "b.py",
+        "src/index.ts",
+        "src/a.ts",
+        "src/b/index.tsx",
+        "lib/c.js",
+        "package.json",
+        "p/package.json",
+        "go.mod",
+        "main.go",
+        "p/q.go",
+        "p/q_test.go",
+        "pom.xml",
+        "src/main/java/a/B.java",
+        "src/main/java/a/C.java",
+        "README.md",
+        "config.yaml",
     ];
     let files: Vec<LinkFile> = bytes
         .split(|byte| *byte == 0)
@@ -171,8 +214,21 @@ languages! {
 /// The analysis of what has no grammar: the first byte chooses the name.
 pub fn analyse_other(bytes: &[u8]) {
     const NAMES: &[&str] = &[
-        "a.txt", "a.c", "a.css", "a.rst", "a.html", "a.csv", "a.sh", "a.min.js", "noext", "a.pb.go", "LICENSE",
-        "vendor/a.js", "Dockerfile", "a.ipynb", "a.diff",
+        "a.txt",
+        "a.c",
+        "a.css",
+        "a.rst",
+        "a.html",
+        "a.csv",
+        "a.sh",
+        "a.min.js",
+        "noext",
+        "a.pb.go",
+        "LICENSE",
+        "vendor/a.js",
+        "Dockerfile",
+        "a.ipynb",
+        "a.diff",
     ];
     let Some((name, content)) = bytes.split_first() else { return };
     analysis(NAMES[usize::from(*name) % NAMES.len()], content);

@@ -39,6 +39,8 @@ mod nkey;
 mod ordered;
 mod outgoing;
 mod percent;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod provision;
 mod publish;
 mod pull;

@@ -18,6 +18,8 @@ pub mod headers;
 mod message;
 mod permission;
 mod pipeline_doc;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod scope;
 mod subject;
 pub mod table;

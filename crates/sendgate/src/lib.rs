@@ -36,6 +36,8 @@ mod hash;
 mod keys;
 mod normalise;
 mod path;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod record;
 mod redact;
 mod rules;

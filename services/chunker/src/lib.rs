@@ -32,6 +32,8 @@ mod handlers;
 mod metrics;
 mod outputs;
 mod pack;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod service;
 mod to_link;
 mod to_rows;

@@ -40,6 +40,8 @@ mod handlers;
 mod keeper;
 mod messages;
 mod metrics;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod service;
 
 pub mod mirror;

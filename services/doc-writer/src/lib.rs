@@ -42,6 +42,8 @@ mod metrics;
 mod outputs;
 pub mod plan;
 mod planner;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod service;
 pub mod structural;
 pub mod template;

@@ -28,6 +28,8 @@ mod handlers;
 mod index;
 mod metrics;
 mod outputs;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod service;
 mod unpack;
 

@@ -38,6 +38,8 @@ mod domain;
 mod handler;
 mod live;
 mod metrics;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod relay;
 mod remover;
 mod service;

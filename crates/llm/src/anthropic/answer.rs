@@ -97,15 +97,15 @@ impl Answer {
 
 /// Turns wire events into ours.
 #[derive(Default)]
-struct Reader {
-    ready: VecDeque<Item>,
+pub(super) struct Reader {
+    pub(super) ready: VecDeque<Item>,
     usage: Usage,
     stop: Option<StopReason>,
-    ended: bool,
+    pub(super) ended: bool,
 }
 
 impl Reader {
-    fn read(&mut self, event: &SseEvent) {
+    pub(super) fn read(&mut self, event: &SseEvent) {
         let is_nameless = event.name.is_empty();
         if self.ended || !(is_nameless || READ_EVENTS.contains(&event.name.as_str())) {
             return;

@@ -4,6 +4,8 @@ mod answer;
 mod client;
 mod config;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 mod retry;
 mod sse;
 mod wire;

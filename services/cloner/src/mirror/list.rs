@@ -303,6 +303,21 @@ fn readable(mut entries: Vec<Raw>) -> Vec<Listed> {
     listed
 }
 
+/// The listing of files with these names and sizes, for what has to hold of any names.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn readable_paths(entries: &[(Vec<u8>, u64)]) -> Vec<Listed> {
+    let oid = Oid::from_bytes(&[1; 20]).expect("twenty bytes are an object id");
+    let raw = |(path, size): &(Vec<u8>, u64)| Raw {
+        path: path.clone(),
+        bad_name: path.len() > MAX_PATH_BYTES,
+        oid,
+        mode: 0o100_644,
+        size: *size,
+        skip: None,
+    };
+    readable(entries.iter().map(raw).collect())
+}
+
 fn item(path: RepoPath, entry: &Raw, skip: Option<SkipReason>) -> Listed {
     Listed { path, oid: entry.oid, mode: entry.mode, size: entry.size, skip }
 }

@@ -24,6 +24,8 @@ use crate::source::Address;
 pub use fetch::{Fetched, Want};
 pub use guard::Guard;
 pub(crate) use keep::keep_only;
+#[cfg(any(test, fuzzing))]
+pub(crate) use list::readable_paths;
 pub use list::{ListLimits, Listed, Listing, SkipReason};
 pub use read::{BlobReader, Blobs};
 

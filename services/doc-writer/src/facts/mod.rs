@@ -2,7 +2,7 @@
 
 mod entry_points;
 mod load;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod sample;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,77 @@
+//! What holds for any bytes that arrive here.
+//!
+//! Compiled for tests and for the fuzz targets of `fuzz/`, which differ only in where the bytes come from.
+
+use crate::domain::{cursor, facts, reference, template, url};
+
+/// What a client writes where an address, a ref or a cursor stands: what is accepted is stored in a form that is
+/// accepted again, and holds no credentials.
+pub fn asked(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(accepted) = url::check(&text) {
+        assert!(accepted.password().is_none() && accepted.query().is_none() && accepted.fragment().is_none());
+        assert!(accepted.host_str().is_some_and(|host| !host.is_empty()));
+        assert!(accepted.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{accepted}");
+        let name = url::default_name(&accepted);
+        assert!(!name.is_empty() && !name.contains('/') && name.chars().count() <= 200, "{name}");
+        assert_eq!(url::check(accepted.as_str()).map(String::from), Ok(String::from(accepted)));
+    }
+    if let Ok(name) = reference::check(&text) {
+        assert!(!name.starts_with('-') && !name.contains(|c: char| c.is_control() || c.is_whitespace()));
+        assert_eq!(reference::check(name), Ok(name));
+    }
+    if let Some(read) = cursor::decode(&text) {
+        assert_eq!(cursor::encode(read), text.to_ascii_lowercase());
+    }
+}
+
+/// A template's system part and body with a NUL between them: what is accepted has a place for code and asks for
+/// nothing unknown.
+pub fn template(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (system, body) = text.split_once('\0').unwrap_or(("", &text));
+    if template::check(system, body).is_err() {
+        return;
+    }
+    assert!(body.contains("{code}"));
+    let mut rest = body.to_owned();
+    for known in ["{code}", "{language}", "{style}", "{output_language}"] {
+        rest = rest.replace(known, "\u{1}");
+    }
+    let word = |after: &str| {
+        let word: String = after.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+        !word.is_empty() && word.len() <= 40 && after[word.len()..].starts_with('}')
+    };
+    assert!(!rest.split('{').skip(1).any(word), "{rest}");
+}
+
+/// A `RunTransition`: what is understood can be shown.
+pub fn transition(bytes: &[u8]) {
+    use caffeine_contract::{Message, Scope, v1};
+
+    fn decode<M: Message>(bytes: &[u8]) -> Option<M> {
+        M::decode(bytes).ok()
+    }
+    let Some(message) = decode::<v1::RunTransition>(bytes) else { return };
+    let Some(Ok(scope)) = message.scope.as_ref().map(Scope::from_wire) else { return };
+    let Ok(fact) = facts::read(&scope, &message, chrono::DateTime::UNIX_EPOCH) else { return };
+    assert_eq!((fact.workspace, fact.run), (scope.workspace, scope.run));
+    let text = fact.payload.to_string();
+    assert!(serde_json::from_str::<facts::Facts>(&text).is_ok(), "{text}");
+}
+
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn committed_inputs() {
+        super::replay::replay(&[
+            ("asked", super::asked),
+            ("template", super::template),
+            ("transition", super::transition),
+        ]);
+    }
+}
