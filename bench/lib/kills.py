@@ -17,6 +17,7 @@ from pathlib import Path
 import corpus
 import programs
 import report
+from long_task import long_tasks, print_long_tasks
 from older import DEFAULTS, TUNED, Redis, Worker
 from product import WORKERS, Product
 from queued import Queued, both_brokers, print_brokers
@@ -180,21 +181,26 @@ def take_turns(kills: int, folder: Path, built: Path, git: SlowGit, broker: Brok
             results["older, defaults"].append(kill_older(workers[0], number, whole=True))
             killed = Killed(fast, git, number)
             results["product, test timings"].append(killed.outcome(broker, expected, PATIENCE["test"]))
-            results["older, tuned"].append(kill_older(workers[1], number, whole=True))
-            # Hardly more than waiting, and of the same side: at once.
+            # A process of a pool is forked anew, which takes no time: these two wait beside a third of their side.
             child = [threads.submit(kill_older, worker, number, False) for worker in workers[2:]]
+            results["older, tuned"].append(kill_older(workers[1], number, whole=True))
             results["older, defaults "].append(child[0].result())
             results["older, tuned "].append(child[1].result())
-            print(f"\rkill {number + 1} of {kills}", end="", file=sys.stderr, flush=True)
+            report.progress(f"kill {number + 1} of {kills}")
         results["product, production timings"] = [future.result() for future in later]
-    print("\r", end="", file=sys.stderr)
+    report.progress("")
+    long = long_tasks(
+        {"older, defaults": workers[0], "older, tuned": workers[1]},
+        {"product, production timings": slow[0], "product, test timings": fast},
+        git,
+    )
     left = {side: left_over(broker, systems) for side, systems in (("test", [fast]), ("production", slow))}
     for system in [fast, *slow]:
         system.close()
     for worker in workers:
         worker.stop()
     server.stop()
-    return results, {"clone_seconds": seconds, "rows_of_a_run": expected, "left_in_streams": left}
+    return results, {"clone_seconds": seconds, "rows_of_a_run": expected, "left_in_streams": left, "long": long}
 
 
 def left_over(broker: Broker, systems: list[Product]) -> dict[str, int]:
@@ -253,10 +259,12 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20, help="kills per side (20)")
     parser.add_argument("--broker-kills", type=int, default=5, help="kills of the broker per side (5)")
     parser.add_argument("--debug", action="store_true", help="a debug build: for trying it out, not to measure")
+    parser.add_argument("--no-build", action="store_true", help="take the programs as they lie there")
     arguments = parser.parse_args()
     built = programs.folder(not arguments.debug)
     if not is_below():
-        programs.build(not arguments.debug)
+        if not arguments.no_build:
+            programs.build(not arguments.debug)
         run_below(built, Path(__file__), sys.argv[1:])
     about = report.machine(not arguments.debug)
     folder = report.RESULTS / "kills"
@@ -278,6 +286,8 @@ def main() -> None:
     print_kills(totals)
     print(f"\nmessages left in the product's streams: {facts['left_in_streams']}\n")
     print_brokers(brokers)
+    print()
+    print_long_tasks(facts["long"])
     print_ratios(totals, brokers)
     report.keep("kills", {
         "machine": about, "seconds": time.monotonic() - begin, "totals": totals, "facts": facts,

@@ -126,7 +126,7 @@ class Worker:
     def stop(self) -> None:
         self.kill_all()
 
-    def reported(self, what: str, kill: int) -> list[str]:
+    def reported(self, what: str, kill: int | str) -> list[str]:
         """The keys of a kill's tasks in a list that tasks write: `started` or `done`."""
         keys = (key.decode() for key in self.client.lrange(what, 0, -1))
         return [key for key in keys if key.startswith(f"{kill}.")]

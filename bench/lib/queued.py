@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -85,8 +84,8 @@ def both_brokers(kills: int, folder: Path, built: Path, git: SlowGit, broker: Br
         sides["Redis, its defaults"].append(kill_redis(default))
         sides["nats-server, as the product runs it"].append(kill_nats(product, git, broker, number))
         sides["Redis, --appendonly yes"].append(kill_redis(append))
-        print(f"\rbroker kill {number + 1} of {kills}", end="", file=sys.stderr, flush=True)
-    print("\r", end="", file=sys.stderr)
+        report.progress(f"broker kill {number + 1} of {kills}")
+    report.progress("")
     product.close()
     default.stop()
     append.stop()

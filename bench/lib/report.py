@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import statistics
+import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -50,6 +51,12 @@ def print_machine(about: dict) -> None:
         print("NOT A MEASUREMENT: a debug build.")
     if about["busy_processors_before"] > BUSY:
         print(f"NOT A MEASUREMENT: {about['busy_processors_before']} processors were busy with other things.")
+
+
+def progress(text: str) -> None:
+    """How far it is, on a line of its own that the next one replaces; nothing where nobody looks."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def table(head: list[str], rows: list[list[object]]) -> None:

@@ -53,17 +53,23 @@ def processes_below(parent: int) -> dict[int, str]:
     return found
 
 
+def servers_of_this_run() -> tuple[int, int]:
+    """The process ids of nats-server and of PostgreSQL's first process."""
+    below = processes_below(os.getppid())
+    nats_server = [pid for pid, line in below.items() if line.split("\0")[0].endswith("/nats-server")]
+    postgres = [pid for pid, line in below.items() if line.split("\0")[0].endswith("/postgres")]
+    if len(nats_server) != 1 or len(postgres) != 1:
+        raise RuntimeError(f"not one nats-server and one PostgreSQL: {below}")
+    return nats_server[0], postgres[0]
+
+
 class Broker:
     """The nats-server of this run."""
 
     def __init__(self) -> None:
         self.url = os.environ[NATS]
-        parent = os.getppid()
-        found = [(pid, line) for pid, line in processes_below(parent).items() if "nats-server\0" in line]
-        if len(found) != 1:
-            raise RuntimeError(f"{len(found)} nats-servers below {parent}")
-        self.pid, line = found[0]
-        self.command = line.split("\0")
+        self.pid, _ = servers_of_this_run()
+        self.command = Path(f"/proc/{self.pid}/cmdline").read_text().rstrip("\0").split("\0")
         self.again: subprocess.Popen | None = None
 
     def setting(self, name: str) -> object:
