@@ -142,14 +142,14 @@ def undisturbed(product: Product, git: SlowGit) -> tuple[dict[str, int], float]:
     return product.effects(run), product.rows.execute(clone, [run]).fetchone()[0]
 
 
-SIDES = {
-    "older, defaults": "whole worker",
-    "older, tuned": "whole worker",
-    "older, defaults ": "one of its two processes",
-    "older, tuned ": "one of its two processes",
-    "product, production timings": "all four workers",
-    "product, test timings": "all four workers",
-}
+SIDES = (
+    "older, defaults",
+    "older, tuned",
+    "older, defaults, one process",
+    "older, tuned, one process",
+    "product, production timings",
+    "product, test timings",
+)
 
 
 def take_turns(kills: int, folder: Path, built: Path, git: SlowGit, broker: Broker) -> tuple[dict, dict]:
@@ -184,8 +184,8 @@ def take_turns(kills: int, folder: Path, built: Path, git: SlowGit, broker: Brok
             # A process of a pool is forked anew, which takes no time: these two wait beside a third of their side.
             child = [threads.submit(kill_older, worker, number, False) for worker in workers[2:]]
             results["older, tuned"].append(kill_older(workers[1], number, whole=True))
-            results["older, defaults "].append(child[0].result())
-            results["older, tuned "].append(child[1].result())
+            results["older, defaults, one process"].append(child[0].result())
+            results["older, tuned, one process"].append(child[1].result())
             report.progress(f"kill {number + 1} of {kills}")
         results["product, production timings"] = [future.result() for future in later]
     report.progress("")
@@ -225,12 +225,12 @@ def summary(kills: list[Kill]) -> dict:
 
 
 def print_kills(totals: dict[str, dict]) -> None:
-    head = ["side", "killed", "kills", "running", "done", "lost", "stuck", "doubled", "begun again",
+    head = ["workers killed", "kills", "running", "done", "lost", "stuck", "doubled", "begun again",
             "recovered", "median s", "max s"]  # fmt: skip
     rows = []
     for side, total in totals.items():
         rows.append([
-            side.strip(), SIDES[side], total["kills"], total["running"], f"{total['done']}/{total['tasks']}",
+            side, total["kills"], total["running"], f"{total['done']}/{total['tasks']}",
             total["lost"], total["stuck"], total["doubled"], total["again"], f"{total['recovered_kills']}/{total['kills']}",
             total["recovery_median"], total["recovery_max"],
         ])  # fmt: skip

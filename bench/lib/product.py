@@ -1,4 +1,5 @@
-"""CaffeineCode as an installation runs it: five services, each a process, over a broker and a database."""
+"""CaffeineCode as an installation runs it: five services and the housekeeper, each a process, over a broker and a
+database."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ from children import spawn
 from servers import NATS, create_database
 
 WORKERS = ("cloner", "chunker", "embedder", "doc-writer")
-SERVICES = ("gateway", *WORKERS)
+SERVICES = ("gateway", *WORKERS, "housekeeper")
+# A role of the all-in-one program; all others are programs of their own.
+COMMANDS = {"housekeeper": ["caffeine", "serve", "housekeeper"]}
 ENDED = ("completed", "completed_with_errors", "failed", "cancelled")
 
 # Rows that a run leads to, counted: what is done twice shows as more of them.
@@ -88,9 +91,10 @@ class Product:
     def start(self, *services: str) -> None:
         """Starts services: all, if none is named. Returns when the gateway answers."""
         for name in services or SERVICES:
+            program, *arguments = COMMANDS.get(name, [f"caffeine-{name}"])
             with open(self.folder / f"{name}.log", "ab") as log:
                 self.processes[name] = spawn(
-                    [self.programs / f"caffeine-{name}"],
+                    [self.programs / program, *arguments],
                     env=self.variables | self.own.get(name, {}),
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -76,7 +76,7 @@ def both_brokers(kills: int, folder: Path, built: Path, git: SlowGit, broker: Br
     default = Redis(folder / "redis-default")
     append = Redis(folder / "redis-append", "--appendonly", "yes")
     product = Product(built, folder, git.host, "production", connections=4)
-    product.start("gateway")
+    product.start("gateway", "housekeeper")
     sides: dict[str, list[Queued]] = {
         "Redis, its defaults": [], "Redis, --appendonly yes": [], "nats-server, as the product runs it": [],
     }  # fmt: skip
