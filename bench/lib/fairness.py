@@ -17,7 +17,7 @@ import corpus
 import programs
 import report
 from children import spawn
-from memory import Memory, Series, tree
+from memory import Memory, Series, processor_seconds, tree
 from product import Product
 from servers import Broker, is_below, run_below, servers_of_this_run
 
@@ -91,6 +91,9 @@ class Round:
     def lanes(self) -> dict[str, int]:
         return dict(self.product.rows.execute("SELECT lane, count(*) FROM clone_runs GROUP BY lane").fetchall())
 
+    def processor_seconds(self) -> dict[str, float]:
+        return {name: sum(map(processor_seconds, pids)) for name, pids in self.processes().items()}
+
     def processes(self) -> dict[str, list[int]]:
         services = {name: [process.pid] for name, process in self.product.processes.items()}
         nats, postgres = servers_of_this_run()
@@ -137,9 +140,9 @@ def measure(built: Path, folder: Path, arguments: argparse.Namespace, git: GitSe
         round_ = Round(built, folder, git, broker)
         memory = Memory(round_.processes)
         report.progress("all at once" + (" with the large one" if large else ""))
-        begin = time.monotonic()
+        before, begin = round_.processor_seconds(), time.monotonic()
         seconds = round_.run_all([*large, *names])
-        wall = time.monotonic() - begin
+        wall, after = time.monotonic() - begin, round_.processor_seconds()
         left = round_.left()
         # Memory afterwards is part of the question whether it is flat.
         series = memory.stop()
@@ -150,6 +153,7 @@ def measure(built: Path, folder: Path, arguments: argparse.Namespace, git: GitSe
             "left": left,
             "lanes": round_.lanes(),
             "milestones": round_.milestones(names),
+            "processor_seconds": {name: after[name] - taken for name, taken in before.items()},
             "memory": {name: vars(samples) for name, samples in series.items()},
         }
         round_.product.check()
@@ -187,18 +191,21 @@ def print_result(result: dict, chosen: int) -> None:
     print("The first says what the large one costs the others. The others also hold what any crowd costs on these processors.")
 
 
-def print_memory(memory: dict[str, dict]) -> None:
+def print_resources(measured: dict) -> None:
     print()
     rows = []
-    for name, samples in memory.items():
+    for name, samples in measured["memory"].items():
         series = Series(**samples)
         megabytes = [series.third(number) / 1e6 for number in range(3)]
         # The sum over PostgreSQL's processes would count their shared pages many times.
         resident = None if name == "PostgreSQL" else max(series.resident) / 1e6
-        rows.append([name, *megabytes, max(series.proportional) / 1e6, resident, megabytes[2] / megabytes[0]])
-    head = ["memory in MB", "first third", "second", "last third", "max", "max resident", "last ÷ first"]
+        rows.append([
+            name, *megabytes, max(series.proportional) / 1e6, resident, megabytes[2] / megabytes[0],
+            measured["processor_seconds"][name],
+        ])  # fmt: skip
+    head = ["memory in MB", "first third", "second", "last third", "max", "max resident", "last ÷ first", "CPU s"]
     report.table(head, rows)
-    print("Thirds of the run with the large one: the largest proportional size in each. Last column: 1 is flat.")
+    print("Of the run with the large one. Thirds: the largest proportional size in each; last ÷ first: 1 is flat.")
 
 
 def main() -> None:
@@ -225,7 +232,7 @@ def main() -> None:
     report.print_machine(about)
     print(f"{len(names)} small repositories of {files['small']} files in all, a large one of {files['large']} files\n")
     print_result(result, len(result["alone"]["seconds"]))
-    print_memory(result["with_large"]["memory"])
+    print_resources(result["with_large"])
     left = {what: sum(result[what]["left"].values()) for what in ("alone", "together", "with_large")}
     print(f"\nmessages left in the streams (work, transitions, dead letters): {left}")
     report.keep("fairness", {"machine": about, "seconds": time.monotonic() - begin, "files": files, **result})

@@ -152,55 +152,83 @@ SIDES = (
 )
 
 
-def take_turns(kills: int, folder: Path, built: Path, git: SlowGit, broker: Broker) -> tuple[dict, dict]:
+class Systems:
+    """Both sides, running: four older workers, and the product with either timings."""
+
+    def __init__(self, kills: int, folder: Path, built: Path, git: SlowGit):
+        self.redis = Redis(folder / "redis")
+        self.whole = [Worker(self.redis, number, settings) for number, settings in enumerate((DEFAULTS, TUNED))]
+        self.pools = [Worker(self.redis, number, settings) for number, settings in enumerate((DEFAULTS, TUNED), start=2)]
+        self.fast = Product(built, folder, git.host, "test", connections=4)
+        self.slow = [
+            Product(built, folder, git.host, "production", connections=3)
+            for _ in range(min(PRODUCTION_SYSTEMS, kills))
+        ]  # fmt: skip
+        for product in self.products():
+            product.start()
+            # The first run of a system also pays for its start.
+            self.expected, self.clone_seconds = undisturbed(product, git)
+
+    def products(self) -> list[Product]:
+        return [self.fast, *self.slow]
+
+    def close(self) -> None:
+        for product in self.products():
+            product.close()
+        for worker in [*self.whole, *self.pools]:
+            worker.stop()
+        self.redis.stop()
+
+
+def take_turns(kills: int, systems: Systems, git: SlowGit, broker: Broker) -> dict[str, list[Kill]]:
     """All sides, one kill after the other; the long waits of the production timings run on meanwhile."""
-    server = Redis(folder / "redis")
-    workers = [Worker(server, number, settings) for number, settings in enumerate((DEFAULTS, TUNED) * 2)]
-    hosts = git.host
-    fast = Product(built, folder, hosts, "test", connections=4)
-    fast.start()
-    expected, seconds = undisturbed(fast, git)
     free: queue.Queue[Product] = queue.Queue()
-    slow = [Product(built, folder, hosts, "production", connections=2) for _ in range(min(PRODUCTION_SYSTEMS, kills))]
-    for product in slow:
-        product.start()
-        undisturbed(product, git)
+    for product in systems.slow:
         free.put(product)
     results: dict[str, list[Kill]] = {side: [] for side in SIDES}
     later: list[Future[Kill]] = []
-    with ThreadPoolExecutor(len(slow) + 2) as threads:
 
-        def recover(product: Product, killed: Killed) -> Kill:
-            kill = killed.outcome(broker, expected, PATIENCE["production"])
+    def recover(product: Product, killed: Killed) -> Kill:
+        try:
+            return killed.outcome(broker, systems.expected, PATIENCE["production"])
+        finally:
             free.put(product)
-            return kill
 
+    with ThreadPoolExecutor(len(systems.slow) + len(systems.pools)) as threads:
         for number in range(kills):
             product = free.get()
             later.append(threads.submit(recover, product, Killed(product, git, number)))
-            results["older, defaults"].append(kill_older(workers[0], number, whole=True))
-            killed = Killed(fast, git, number)
-            results["product, test timings"].append(killed.outcome(broker, expected, PATIENCE["test"]))
+            results["older, defaults"].append(kill_older(systems.whole[0], number, whole=True))
+            killed = Killed(systems.fast, git, number)
+            results["product, test timings"].append(killed.outcome(broker, systems.expected, PATIENCE["test"]))
             # A process of a pool is forked anew, which takes no time: these two wait beside a third of their side.
-            child = [threads.submit(kill_older, worker, number, False) for worker in workers[2:]]
-            results["older, tuned"].append(kill_older(workers[1], number, whole=True))
-            results["older, defaults, one process"].append(child[0].result())
-            results["older, tuned, one process"].append(child[1].result())
+            pools = [threads.submit(kill_older, worker, number, False) for worker in systems.pools]
+            results["older, tuned"].append(kill_older(systems.whole[1], number, whole=True))
+            results["older, defaults, one process"].append(pools[0].result())
+            results["older, tuned, one process"].append(pools[1].result())
             report.progress(f"kill {number + 1} of {kills}")
         results["product, production timings"] = [future.result() for future in later]
     report.progress("")
+    return results
+
+
+def workers(arguments: argparse.Namespace, folder: Path, built: Path, git: SlowGit, broker: Broker) -> tuple[dict, dict]:
+    """Everything about workers: their kills, and facts about what was done."""
+    systems = Systems(arguments.kills, folder, built, git)
+    results = take_turns(arguments.kills, systems, git, broker)
     long = long_tasks(
-        {"older, defaults": workers[0], "older, tuned": workers[1]},
-        {"product, production timings": slow[0], "product, test timings": fast},
+        {"older, defaults": systems.whole[0], "older, tuned": systems.whole[1]},
+        {"product, production timings": systems.slow[0], "product, test timings": systems.fast},
         git,
     )
-    left = {side: left_over(broker, systems) for side, systems in (("test", [fast]), ("production", slow))}
-    for system in [fast, *slow]:
-        system.close()
-    for worker in workers:
-        worker.stop()
-    server.stop()
-    return results, {"clone_seconds": seconds, "rows_of_a_run": expected, "left_in_streams": left, "long": long}
+    facts = {
+        "clone_seconds": systems.clone_seconds,
+        "rows_of_a_run": systems.expected,
+        "left_in_streams": left_over(broker, systems.products()),
+        "long": long,
+    }
+    systems.close()
+    return results, facts
 
 
 def left_over(broker: Broker, systems: list[Product]) -> dict[str, int]:
@@ -274,7 +302,7 @@ def main() -> None:
     git = SlowGit(built / "caffeine-git-http", folder / "git", SECONDS)
     begin = time.monotonic()
     try:
-        results, facts = take_turns(arguments.kills, folder, built, git, broker)
+        results, facts = workers(arguments, folder, built, git, broker)
         git.seconds = 0.0
         brokers = both_brokers(arguments.broker_kills, folder, built, git, broker)
     finally:

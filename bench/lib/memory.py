@@ -1,7 +1,8 @@
-"""Memory of a bench's processes over time: resident and proportional, every second."""
+"""Memory of a bench's processes over time, every second, and the processor time they have taken."""
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -58,6 +59,16 @@ def memory_of(pid: int) -> tuple[int, int] | None:
         return None
     found = dict(re.findall(r"^(Rss|Pss): +(\d+) kB$", text, re.MULTILINE))
     return (int(found["Rss"]) * 1024, int(found["Pss"]) * 1024) if len(found) == 2 else None
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process and all its ended children have taken; 0 if it has ended."""
+    try:
+        # The name in parentheses may hold blanks.
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def tree(pid: int) -> list[int]:
