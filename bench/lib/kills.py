@@ -31,7 +31,7 @@ SECONDS = 0.6
 INTO_THE_TASK = 0.2
 # Systems with production timings, so that the others need not wait for their ack wait.
 PRODUCTION_SYSTEMS = 5
-# Above the longest ack wait of the table (90 s) and above the test profile's (2 s).
+# Above the longest ack wait of the table, and above the test profile's 2 s.
 PATIENCE = {"production": 120.0, "test": 30.0}
 
 
