@@ -238,4 +238,5 @@ def main() -> None:
     report.keep("fairness", {"machine": about, "seconds": time.monotonic() - begin, "files": files, **result})
 
 
-main()
+if __name__ == "__main__":
+    main()
