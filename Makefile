@@ -19,10 +19,10 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup build test lint fuzz generate demo up clean
+.PHONY: help setup build test lint fuzz generate demo up bench-kills bench-fairness clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Bring the servers and the cargo tools into .tools/
 	@scripts/setup
@@ -64,6 +64,12 @@ demo: setup ## Document a repository (REPO=path or address; this project if not 
 
 up: setup ## Leave everything running until Ctrl-C and print the addresses
 	cargo run --locked --package caffeine -- up --data .run/up
+
+bench-kills: ## Kill workers and brokers, this system's and the older stack's (12 min, release build first)
+	@bench/kills
+
+bench-fairness: ## 200 repositories at once, one of them with 20,000 files (8 min, release build first)
+	@bench/fairness
 
 clean: ## Remove what runs left behind; .tools/ and the build stay
 	rm -rf .run

@@ -212,8 +212,7 @@ impl PageWriter {
                     facts.files_of(&module.slug).into_iter().take(MAX_FILES).map(|file| file.path.clone()).collect();
                 let file_docs = store.file_symbols(workspace, run, analyser, &paths, 1).await?;
                 let limit = u32::try_from(MAX_API + 1).unwrap_or(u32::MAX);
-                let modules = [module.slug.clone()];
-                let api = store.api_symbols(workspace, run, analyser, &modules, 0, limit).await?;
+                let api = store.module_api(workspace, run, analyser, &module.slug, limit).await?;
                 structural::module(
                     module,
                     &ModuleInput { facts, links: &links, readme: readme.as_ref(), file_docs: &file_docs, api: &api },
@@ -222,7 +221,7 @@ impl PageWriter {
             PageKind::Api => match plan::api_subject(&page.subject) {
                 ApiSubject::Contents => structural::api_contents(&page.title, facts, &links),
                 ApiSubject::Part(part) => {
-                    let symbols = store.api_symbols(workspace, run, analyser, &[], part.offset, part.limit).await?;
+                    let symbols = store.api_symbols(workspace, run, analyser, part.offset, part.limit).await?;
                     structural::api_part(&page.title, facts, &links, &symbols, part)
                 }
             },

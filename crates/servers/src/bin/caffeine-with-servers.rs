@@ -29,6 +29,9 @@ const LOCK: &str = "owner";
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
+    /// Write to the disk before confirming, as an installation does; tests do without.
+    #[arg(long)]
+    durable: bool,
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
@@ -43,7 +46,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
     let mut servers = Servers::default();
     let started = tokio::select! {
-        started = servers.start() => started.map(|()| true),
+        started = servers.start(arguments.durable) => started.map(|()| true),
         _ = interrupt.recv() => Ok(false),
         _ = terminate.recv() => Ok(false),
     };
@@ -65,7 +68,7 @@ struct Servers {
 }
 
 impl Servers {
-    async fn start(&mut self) -> anyhow::Result<()> {
+    async fn start(&mut self, durable: bool) -> anyhow::Result<()> {
         let wanted = |name: &str| std::env::var_os(name).is_none_or(|value| value.is_empty());
         let (nats, postgres) = (wanted(NATS), wanted(DATABASE));
         if !nats && !postgres {
@@ -79,10 +82,10 @@ impl Servers {
             data_dir: place.join("nats"),
             port: 0,
             max_store_bytes: STORE_BYTES,
-            sync_always: false,
+            sync_always: durable,
             monitor: false,
         };
-        let postgres_options = PostgresOptions { tools, data_dir: place.join("postgres"), durable: false };
+        let postgres_options = PostgresOptions { tools, data_dir: place.join("postgres"), durable };
         let (nats, postgres) =
             tokio::join!(async { if nats { Some(NatsServer::start(nats_options).await) } else { None } }, async {
                 if postgres { Some(PostgresServer::start(postgres_options).await) } else { None }

@@ -121,7 +121,7 @@ impl Store {
             .collect())
     }
 
-    /// The public interface: by module, path and position, from `offset` on. Empty `modules` means all.
+    /// The public interface: by module, path and position, from `offset` on.
     ///
     /// # Errors
     /// If the database cannot be asked.
@@ -130,7 +130,6 @@ impl Store {
         workspace: WorkspaceId,
         run: RunId,
         analyser: &str,
-        modules: &[String],
         offset: u32,
         limit: u32,
     ) -> Result<Vec<SymbolRow>, StoreError> {
@@ -141,14 +140,47 @@ impl Store {
              JOIN symbols y ON y.file_version_id = s.file_version_id AND y.analyser = $3 \
              JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path \
              WHERE s.run_id = $1 AND s.workspace_id = $2 AND y.exported AND f.category = 'source' AND y.kind = ANY($4) \
-             AND (cardinality($5::text[]) = 0 OR m.module = ANY($5)) \
-             ORDER BY m.module COLLATE \"C\", s.path, y.ordinal OFFSET $6 LIMIT $7",
+             ORDER BY m.module COLLATE \"C\", s.path, y.ordinal OFFSET $5 LIMIT $6",
             run.as_uuid(),
             workspace.as_uuid(),
             analyser,
             &words(API_KINDS),
-            modules,
             i64::from(offset),
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// The public interface of one module, by path and position.
+    ///
+    /// Every module has a page, so this must not read what other modules declare: the lateral join asks for the
+    /// symbols file by file, whatever the database thinks of the tables' sizes.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn module_api(
+        &self,
+        workspace: WorkspaceId,
+        run: RunId,
+        analyser: &str,
+        module: &str,
+        limit: u32,
+    ) -> Result<Vec<SymbolRow>, StoreError> {
+        Ok(symbol_rows!(
+            "SELECT s.path, m.module, f.language, y.ordinal, y.parent, y.kind, y.name, y.qualified, y.signature, y.doc, \
+             y.exported, y.start_line, y.end_line FROM module_files m \
+             JOIN snapshot_files s ON s.run_id = m.run_id AND s.path = m.path \
+             JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3 \
+             CROSS JOIN LATERAL (SELECT * FROM symbols z WHERE z.file_version_id = s.file_version_id AND z.analyser = $3 \
+             AND z.exported AND z.kind = ANY($4) ORDER BY z.ordinal LIMIT $6) y \
+             WHERE m.run_id = $1 AND m.workspace_id = $2 AND m.module = $5 AND f.category = 'source' \
+             ORDER BY s.path, y.ordinal LIMIT $6",
+            run.as_uuid(),
+            workspace.as_uuid(),
+            analyser,
+            &words(API_KINDS),
+            module,
             i64::from(limit)
         )
         .fetch_all(&self.pool)
