@@ -11,6 +11,7 @@ use async_nats::jetstream::{self, ErrorCode};
 use caffeine_contract::table::{CONSUMERS, MAX_DELIVER, MAX_PAYLOAD, Retention, STREAMS};
 use caffeine_contract::{ConsumerSpec, Service, StreamSpec, Subjects};
 use caffeine_model::Lane;
+use futures::TryStreamExt as _;
 
 use crate::{Bus, BusError};
 
@@ -57,6 +58,8 @@ pub struct ProvisionReport {
     pub created: Vec<String>,
     /// Names of what was changed.
     pub updated: Vec<String>,
+    /// Names of consumers that an earlier version had.
+    pub removed: Vec<String>,
     /// How many were right already.
     pub unchanged: usize,
 }
@@ -78,6 +81,7 @@ pub async fn provision(bus: &Bus, profile: StorageProfile) -> Result<ProvisionRe
     for spec in STREAMS {
         provision_stream(bus, spec, profile, &mut report).await?;
     }
+    remove_strangers(bus, &mut report).await?;
     for spec in CONSUMERS {
         let spec = spec.timed(bus.timings);
         for lane in lanes(&spec) {
@@ -206,6 +210,29 @@ fn describe_stream(config: &mut stream::Config, bus: &Bus, spec: &StreamSpec, pr
             config.discard_new_per_subject = false;
         }
     }
+}
+
+/// Removes the durables of work queues that the contract does not know (any more): a work queue refuses a second reader
+/// of the same subjects, so those of an earlier version would keep the new ones from being made. Their messages stay.
+async fn remove_strangers(bus: &Bus, report: &mut ProvisionReport) -> Result<(), BusError> {
+    for spec in STREAMS.iter().filter(|spec| spec.retention == Retention::WorkQueue) {
+        let name = bus.subjects.stream(spec.stream);
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            BusError::broker(format!("compare the consumers of {name}"), source)
+        };
+        let known: Vec<String> = CONSUMERS
+            .iter()
+            .filter(|consumer| consumer.stream == spec.stream)
+            .flat_map(|consumer| lanes(consumer).iter().map(|lane| Subjects::durable(consumer, *lane)))
+            .collect();
+        let stream = bus.jetstream.get_stream_no_info(&name).await.map_err(|error| failed(error.into()))?;
+        let found: Vec<String> = stream.consumer_names().try_collect().await.map_err(|error| failed(error.into()))?;
+        for stranger in found.iter().filter(|found| !known.contains(found)) {
+            stream.delete_consumer(stranger).await.map_err(|error| failed(error.into()))?;
+            report.removed.push(format!("{name}/{stranger}"));
+        }
+    }
+    Ok(())
 }
 
 async fn provision_consumer(

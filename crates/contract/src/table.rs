@@ -322,7 +322,8 @@ pub const CONSUMERS: &[ConsumerSpec] = &[
         durable: "linker",
         service: Service::Chunker,
         stream: Stream::Link,
-        laned: false,
+        // One link of a large repository takes minutes: small ones must not wait for it.
+        laned: true,
         slots: 1,
         ack_wait: secs(30),
         time_limit: secs(15 * 60),

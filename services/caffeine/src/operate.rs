@@ -89,6 +89,9 @@ pub(crate) async fn provision(profile: Profile) -> anyhow::Result<ExitCode> {
     for name in &report.updated {
         println!("updated {name}");
     }
+    for name in &report.removed {
+        println!("removed {name}, which an earlier version read");
+    }
     println!(
         "{} created, {} updated, {} as they should be",
         report.created.len(),

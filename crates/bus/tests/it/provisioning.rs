@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use caffeine_bus::{BusError, StorageProfile, Worker, provision, verify, verify_service};
 use caffeine_contract::table::{CONSUMERS, STREAMS};
@@ -28,6 +29,23 @@ async fn what_differs_is_put_right() {
     fixture.set_ack_wait(caffeine_contract::Consumer::Chunker, Duration::from_secs(1)).await;
     let report = provision(&fixture.bus, StorageProfile::Embedded).await.unwrap();
     assert_eq!(report.updated, [name, format!("{}/chunker-i", fixture.stream(Stream::Files))]);
+}
+
+/// The reader of an earlier version: it would keep its successor from being made.
+#[tokio::test]
+async fn readers_that_the_contract_does_not_know_make_room() {
+    let fixture = Fixture::new().await;
+    fixture.publish_batches(2).await;
+    let stream = fixture.broker.jetstream().get_stream(fixture.stream(Stream::Files)).await.unwrap();
+    stream.delete_consumer("chunker-i").await.unwrap();
+    stream.delete_consumer("chunker-b").await.unwrap();
+    let earlier = pull::Config { durable_name: Some("chunker".to_owned()), ..pull::Config::default() };
+    stream.create_consumer(earlier).await.unwrap();
+    let report = provision(&fixture.bus, StorageProfile::Embedded).await.unwrap();
+    let name = fixture.stream(Stream::Files);
+    assert_eq!(report.removed, [format!("{name}/chunker")]);
+    assert_eq!(report.created, [format!("{name}/chunker-i"), format!("{name}/chunker-b")]);
+    assert_eq!(fixture.count(Stream::Files).await, 2, "its messages stay");
 }
 
 #[tokio::test]
