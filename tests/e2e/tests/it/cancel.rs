@@ -154,7 +154,7 @@ async fn while_the_last_stages_write() {
 /// A server between the cloner and the git host that falls silent in the middle of a pack.
 async fn stalling(host: String) -> (String, Arc<AtomicBool>) {
     /// Longer than what the host says about its refs, shorter than the pack.
-    const LET_THROUGH: usize = 20_000;
+    const LET_THROUGH: usize = 3_000;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     let address = listener.local_addr().expect("a bound socket has an address").to_string();
     let stalls = Arc::new(AtomicBool::new(true));
@@ -196,7 +196,7 @@ async fn while_the_host_is_silent() {
     // In the middle of the fetch; the message is held, not waiting.
     assert_eq!(waiting(&stack, "CLONE", "cloner").await, 0);
     cancel(&stack, run).await;
-    eventually(QUIET_AFTER, || async { stack.pending().await == 0 }).await;
+    eventually(SOON, || async { stack.pending().await == 0 }).await;
     stalls.store(false, Ordering::SeqCst);
     is_over(&stack, &[(repository, run)]).await;
 }
@@ -249,6 +249,6 @@ async fn while_the_model_writes() {
     let (repository, run) = stack.api.add(&served.url(), &documents).await;
     eventually(SOON, || async { asked.load(Ordering::SeqCst) }).await;
     cancel(&stack, run).await;
-    eventually(QUIET_AFTER, || async { stack.pending().await == 0 && !asked.load(Ordering::SeqCst) }).await;
+    eventually(SOON, || async { stack.pending().await == 0 && !asked.load(Ordering::SeqCst) }).await;
     is_over(&stack, &[(repository, run)]).await;
 }
