@@ -64,6 +64,8 @@ impl StackOptions {
 pub struct Stack {
     /// The gateway's client, as the administrator of the first start.
     pub api: Api,
+    /// The client of the second pod's gateway; of the first one's, if there is no second.
+    pub second_api: Api,
     /// The services by name; ended first.
     pub services: BTreeMap<&'static str, ServiceProcess>,
     /// The second pods, if they were asked for.
@@ -122,8 +124,20 @@ impl Stack {
         let health = format!("127.0.0.1:{}", free_port());
         let api = Api::new(format!("http://127.0.0.1:{port}"), token);
         let (services, second_pods) = (BTreeMap::new(), BTreeMap::new());
-        let mut stack =
-            Self { api, services, second_pods, bus, database, health, operator, shared, options, folder, identities };
+        let mut stack = Self {
+            second_api: api.clone(),
+            api,
+            services,
+            second_pods,
+            bus,
+            database,
+            health,
+            operator,
+            shared,
+            options,
+            folder,
+            identities,
+        };
         for name in SERVICES {
             let command = stack.command(name, port, stack.options.old_programs.as_deref());
             stack.services.insert(name, ServiceProcess::supervise(command));
@@ -139,17 +153,20 @@ impl Stack {
     }
 
     /// Brings schema and streams to the present version and starts second pods of it, beside the old ones.
-    pub fn upgrade(&mut self) {
+    pub async fn upgrade(&mut self) {
         operate(&program("caffeine"), &["migrate"], &self.operator);
         self.provision();
         self.start_second_pods();
+        eventually(Duration::from_secs(60), || async { self.second_api.is_up().await }).await;
     }
 
     fn start_second_pods(&mut self) {
+        let port = free_port();
         for name in SERVICES {
-            let command = self.second_command(name);
+            let command = self.pod(name, "-2", port, None);
             self.second_pods.insert(name, ServiceProcess::supervise(command));
         }
+        self.second_api = Api::new(format!("http://127.0.0.1:{port}"), self.api.token().to_owned());
     }
 
     /// Creates and updates the streams, as after a change of the broker.
@@ -179,10 +196,6 @@ impl Stack {
             command.variables.push((format!("CAFFEINE_HOUSEKEEPER_{key}_SECONDS"), seconds.to_owned()));
         }
         command
-    }
-
-    fn second_command(&self, name: &'static str) -> ServiceCommand {
-        self.pod(name, "-2", free_port(), None)
     }
 
     fn pod(&self, name: &'static str, suffix: &str, listen: u16, programs: Option<&Path>) -> ServiceCommand {
