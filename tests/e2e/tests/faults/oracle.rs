@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::TryStreamExt as _;
 
 use crate::faults::report::Verdict;
-use crate::faults::world::{DEADLINE, Run, World, until};
+use crate::faults::world::{DEADLINE, Run, WITH_MODEL, World, until};
 
 /// How long the streams may take to be empty after the last run has ended.
 const DRAINED_WITHIN: Duration = Duration::from_secs(20);
@@ -75,8 +75,9 @@ impl World {
             verdict.lost(format!("{completed} completions of {documents} documents"));
         }
         let calls = self.model.calls().await;
-        if calls > 1 + expected.faults {
-            verdict.doubled(format!("the model was asked {calls} times for one page"));
+        let pages = runs.iter().filter(|run| run.name == WITH_MODEL).count();
+        if calls > pages + expected.faults {
+            verdict.doubled(format!("the model was asked {calls} times for {pages} pages"));
         }
         let dead = self.dead_letters().await;
         if dead != self.dead + expected.dead {

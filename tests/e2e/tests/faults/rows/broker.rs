@@ -9,7 +9,7 @@ use crate::faults::world::{DEADLINE, Run, World, until};
 /// Row 4: a graceful restart under load.
 pub(crate) async fn restarts(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let runs = world.submit().await;
-    tokio::time::sleep(rng.millis(0, 1_500)).await;
+    tokio::time::sleep(rng.millis(0, 1_000)).await;
     world.servers.restart_nats().await;
     report.injected("broker restarted");
     world.verdict_after(1, &runs).await
@@ -18,14 +18,15 @@ pub(crate) async fn restarts(world: &mut World, rng: &mut Rng, report: &mut Repo
 /// Row 5: SIGKILL under load, twice. What the broker forgot to take out is taken out by the reaper.
 pub(crate) async fn is_killed(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let before = world.ghosts();
-    let runs = world.submit().await;
+    let mut runs = world.submit().await;
     for _ in 0..2 {
-        tokio::time::sleep(rng.millis(0, 1_500)).await;
+        runs.extend(world.submit_more().await);
+        tokio::time::sleep(rng.millis(100, 900)).await;
         world.servers.nats.kill();
         world.servers.restart_nats().await;
         report.injected("broker killed");
     }
-    let verdict = world.verdict_after(1, &runs).await;
+    let verdict = world.verdict_after(2, &runs).await;
     report.worst("ghosts that the reaper took out after two kills", (world.ghosts() - before) as f64);
     verdict
 }

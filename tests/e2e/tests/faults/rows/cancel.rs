@@ -19,7 +19,7 @@ const WATCHED_FOR: Duration = Duration::from_secs(2);
 pub(crate) async fn at_any_stage(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let runs = world.submit().await;
     let began = Instant::now();
-    let mut due: Vec<(Duration, Uuid)> = runs.iter().map(|run| (rng.millis(0, 2_500), run.id)).collect();
+    let mut due: Vec<(Duration, Uuid)> = runs.iter().map(|run| (rng.millis(0, 1_200), run.id)).collect();
     due.sort();
     let mut cancelled: BTreeMap<Uuid, String> = BTreeMap::new();
     let mut verdict = Verdict::default();

@@ -14,7 +14,7 @@ const AWAY: Duration = Duration::from_secs(6);
 /// Row 8: a fast restart, or an immediate stop that PostgreSQL has to recover from.
 pub(crate) async fn restarts(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let runs = world.submit().await;
-    tokio::time::sleep(rng.millis(0, 1_500)).await;
+    tokio::time::sleep(rng.millis(0, 1_000)).await;
     if rng.turn(&[true, false]) {
         report.injected("database restarted");
     } else {
