@@ -19,7 +19,7 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup build test lint fuzz generate demo up bench-kills bench-fairness clean
+.PHONY: help setup build test chaos lint fuzz generate demo up bench-kills bench-fairness clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,17 @@ $(FAKES): tests/fakes/package-lock.json
 test: setup $(FAKES) ## Run every test with throw-away servers (TEST='…' for some)
 	cargo build --locked --workspace --bins
 	"$(TARGET)/debug/caffeine-with-servers" -- cargo nextest run --locked --no-fail-fast $(TEST)
+
+# Rows of the fault matrix and seeds of each; every row its own number of seeds if not given. OLD is a commit: row 19
+# runs its programs beside the present ones. They are built once, into .tools/old/<commit>.
+ROWS ?=
+SEEDS ?=
+OLD ?=
+
+chaos: setup $(FAKES) ## Run the fault matrix (ROWS=1,4 SEEDS=3 for some, OLD=commit for a rolling upgrade)
+	cargo build --locked --workspace --bins
+	OLD_BIN_DIR="$$([ -z "$(OLD)" ] || scripts/old-programs "$(OLD)")" CHAOS_ROWS="$(ROWS)" CHAOS_SEEDS="$(SEEDS)" \
+		cargo test --locked --quiet --workspace --test chaos
 
 lint: setup ## Check format, clippy, licences, dependency edges, scripts and generated files
 	cargo fmt --all --check

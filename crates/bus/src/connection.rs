@@ -22,7 +22,13 @@ use crate::{Nkey, Outgoing, headers, metrics, percent, redact_url};
 /// How long [`Bus::connect`] waits for a broker that is not there yet.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 /// A link that swallows everything is noticed after three of these.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
+const fn ping_interval(timings: Timings) -> Duration {
+    match timings {
+        Timings::Production => Duration::from_secs(10),
+        Timings::Test => Duration::from_secs(1),
+    }
+}
+
 /// How long a publish waits for its acknowledgement. Silence does not mean "not stored".
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long acknowledgements and questions to the broker wait for an answer.
@@ -72,6 +78,15 @@ impl Bus {
     /// # Errors
     /// [`BusError::Connect`].
     pub async fn connect(config: &BusConfig) -> Result<Self, BusError> {
+        Self::connect_timed(config, Timings::default()).await
+    }
+
+    /// Connects with a profile of times: the connection's own, and those of the consumers that are provisioned and read
+    /// through it.
+    ///
+    /// # Errors
+    /// [`BusError::Connect`].
+    pub async fn connect_timed(config: &BusConfig, timings: Timings) -> Result<Self, BusError> {
         let shown = redact_url(&config.url);
         let failed =
             |source: Box<dyn std::error::Error + Send + Sync>| BusError::Connect { url: shown.clone(), source };
@@ -84,7 +99,7 @@ impl Bus {
         let deadline = Instant::now() + CONNECT_PATIENCE;
         let mut pause = Duration::from_millis(100);
         let client = loop {
-            let error = match options(config, &credentials, announcer.clone(), denials.clone())
+            let error = match options(config, timings, &credentials, announcer.clone(), denials.clone())
                 .connect(servers.clone())
                 .await
             {
@@ -114,7 +129,7 @@ impl Bus {
             jetstream,
             name: config.name.as_str().into(),
             grace: DEFAULT_GRACE,
-            timings: Timings::default(),
+            timings,
             cancels: Arc::default(),
             jobs: Arc::default(),
             emitter: start_emitter(client.clone()),
@@ -229,12 +244,18 @@ fn servers(urls: &str) -> std::io::Result<(Vec<ServerAddr>, Credentials)> {
     Ok((servers, credentials))
 }
 
-fn options(config: &BusConfig, credentials: &Credentials, announcer: Announcer, denials: Denials) -> ConnectOptions {
+fn options(
+    config: &BusConfig,
+    timings: Timings,
+    credentials: &Credentials,
+    announcer: Announcer,
+    denials: Denials,
+) -> ConnectOptions {
     let inbox: String = config.name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
     let options = ConnectOptions::new()
         .name(&config.name)
         .custom_inbox_prefix(format!("_INBOX_{inbox}"))
-        .ping_interval(PING_INTERVAL)
+        .ping_interval(ping_interval(timings))
         .request_timeout(Some(REQUEST_TIMEOUT))
         .event_callback(move |event| {
             notice(&event, &announcer, &denials);

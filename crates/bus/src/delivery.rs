@@ -137,7 +137,7 @@ impl Delivery {
             return self.bury_unread("unknown_message", "nobody here reads this message", &envelope).await;
         };
         let kind = handler.kind();
-        fault::reached(&self.reader.spec, kind, FaultPoint::AfterPull);
+        fault::reached(&self.reader.spec, kind, envelope.key.as_deref(), FaultPoint::AfterPull);
 
         let from_headers = envelope.scope.clone().zip(envelope.key.clone());
         let Some((scope, key)) = from_headers.or_else(|| handler.identify(&self.message.payload)) else {
@@ -214,7 +214,10 @@ impl Delivery {
     /// Runs the handler and publishes what it returns.
     async fn handle(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>) -> Result<(), Failure> {
         let (running, owned, body) = (Arc::clone(handler), Arc::clone(job), self.message.payload.clone());
-        let work = async move { running.handle(&owned, body).await };
+        let work = async move {
+            owned.fault(FaultPoint::InHandler);
+            running.handle(&owned, body).await
+        };
         let outputs = self.ran(run_limited(self.reader.spec.time_limit, job, work).await, job)?;
         job.fault(FaultPoint::AfterCommit);
         self.publish(job, outputs).await

@@ -109,7 +109,7 @@ impl Job {
     /// Lets a test kill the process here; handlers that publish through [`Job::publish`] call it after their commit.
     pub fn fault(&self, point: FaultPoint) {
         if let Some((spec, kind)) = &self.origin {
-            fault::reached(spec, *kind, point);
+            fault::reached(spec, *kind, Some(&self.key), point);
         }
     }
 }

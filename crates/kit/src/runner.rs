@@ -64,8 +64,8 @@ pub async fn connect(service: caffeine_contract::Service, settings: &Settings) -
 
     store.check_rights(service).await.with_context(|| format!("use {}", redact_url(database)))?;
 
-    let bus = Bus::connect(&settings.bus_config(service.as_str())?).await?.with_grace(settings.shutdown_grace());
-    let bus = bus.with_timings(settings.nats_timings.into());
+    let config = settings.bus_config(service.as_str())?;
+    let bus = Bus::connect_timed(&config, settings.nats_timings.into()).await?.with_grace(settings.shutdown_grace());
     check_rights(&bus, service.into()).await?;
     verify_service(&bus, service).await?;
     Ok(Clients { bus, store })

@@ -30,14 +30,23 @@ impl TestDatabase {
     /// A database with all migrations. They are applied once per content of `migrations/`, to a
     /// template; a test gets a copy of it, which takes a few milliseconds.
     pub async fn create() -> Self {
-        let server = server_url(SERVER);
+        Self::create_on(server_url(SERVER)).await
+    }
+
+    /// The same on another server than the one that `make test` started, for tests that stop it.
+    pub async fn create_on(server: String) -> Self {
         let template = template(&server).await;
         Self::copy_of(server, &template).await
     }
 
     /// A database with nothing in it, for tests of the migrations themselves.
     pub async fn create_empty() -> Self {
-        Self::copy_of(server_url(SERVER), "template1").await
+        Self::create_empty_on(server_url(SERVER)).await
+    }
+
+    /// The same on another server than the one that `make test` started.
+    pub async fn create_empty_on(server: String) -> Self {
+        Self::copy_of(server, "template1").await
     }
 
     async fn copy_of(server: String, template: &str) -> Self {

@@ -7,6 +7,20 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// How often a child is looked at, and how soon it is started again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What runs, and how.
+#[derive(Debug, Clone)]
+pub struct ServiceCommand {
+    /// The program and its arguments.
+    pub line: Vec<String>,
+    /// Its environment, beside this process's own.
+    pub variables: Vec<(String, String)>,
+    /// Where its output goes.
+    pub log: PathBuf,
+}
+
 /// A supervised child process. Dropping it ends it.
 pub struct ServiceProcess {
     stop: Arc<AtomicBool>,
@@ -19,18 +33,28 @@ impl ServiceProcess {
     /// Starts `<target>/<name>` with these variables and starts it again whenever it ends. Output goes to `log`.
     #[must_use]
     pub fn start(name: &str, variables: Vec<(String, String)>, log: &Path) -> Self {
-        let program = program(name);
-        let log = log.join(format!("{name}.log"));
+        Self::supervise(ServiceCommand {
+            line: vec![program(name).display().to_string()],
+            variables,
+            log: log.join(format!("{name}.log")),
+        })
+    }
+
+    /// Starts a command and starts it again whenever it ends.
+    #[must_use]
+    pub fn supervise(command: ServiceCommand) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let starts = Arc::new(AtomicU32::new(0));
         let pid = Arc::new(AtomicU32::new(0));
         let (stopping, counter, current) = (stop.clone(), starts.clone(), pid.clone());
         let supervisor = std::thread::spawn(move || {
             while !stopping.load(Ordering::SeqCst) {
-                let mut child = spawn(&program, &variables, &log);
+                let mut child = spawn(&command);
                 current.store(child.id(), Ordering::SeqCst);
                 counter.fetch_add(1, Ordering::SeqCst);
                 wait(&mut child, &stopping);
+                // One that cannot start at all must not take a processor.
+                std::thread::sleep(PAUSE);
             }
         });
         Self { stop, starts, pid, supervisor: Some(supervisor) }
@@ -47,8 +71,7 @@ impl ServiceProcess {
     /// # Panics
     /// If there is no such process.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().expect("kill runs");
-        assert!(sent.success(), "the process takes {name}");
+        signal(self.pid(), name);
     }
 
     /// How often the program has been started.
@@ -79,20 +102,32 @@ fn wait(child: &mut Child, stopping: &AtomicBool) {
             let _ = child.wait();
             return;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(PAUSE);
     }
 }
 
-fn spawn(program: &Path, variables: &[(String, String)], log: &Path) -> Child {
+fn spawn(command: &ServiceCommand) -> Child {
+    let log = &command.log;
     let output = std::fs::File::options().create(true).append(true).open(log).expect("the log file can be opened");
     let errors = output.try_clone().expect("a file handle can be cloned");
+    let (program, arguments) = command.line.split_first().expect("a command has a program");
     Command::new(program)
-        .envs(variables.iter().map(|(key, value)| (key, value)))
+        .args(arguments)
+        .envs(command.variables.iter().map(|(key, value)| (key, value)))
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)
         .spawn()
-        .unwrap_or_else(|error| panic!("{} starts: {error}; `make test` builds it", program.display()))
+        .unwrap_or_else(|error| panic!("{program} starts: {error}; `make test` builds it"))
+}
+
+/// Sends a process a signal, as `kill -s` takes it.
+///
+/// # Panics
+/// If there is no such process.
+pub fn signal(pid: u32, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().expect("kill runs");
+    assert!(sent.success(), "process {pid} takes {name}");
 }
 
 /// `target/<profile>/<name>`, beside the folder of the test binary.

@@ -8,8 +8,8 @@ use caffeine_testkit::{all_rows, eventually, repository_rows};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::faults::model::FakeModel;
 use crate::fixture;
-use crate::messages_api::FakeModel;
 
 const SOON: Duration = Duration::from_secs(60);
 

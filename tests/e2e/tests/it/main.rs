@@ -2,7 +2,10 @@
 
 mod bad_input;
 mod cancel;
+mod chaos;
 mod delete;
+#[path = "../faults/mod.rs"]
+mod faults;
 mod fixture;
 mod identities;
 mod incremental;

@@ -1,60 +1,12 @@
 //! A template document, written through somebody else's implementation of the Messages API.
 
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use caffeine_e2e::{Stack, StackOptions};
-use caffeine_testkit::eventually;
 use serde_json::json;
 
+use crate::faults::model::FakeModel;
 use crate::fixture;
-
-/// A running `llmock` (npm `@copilotkit/aimock`), ended when dropped.
-pub(crate) struct FakeModel {
-    child: Child,
-    url: String,
-}
-
-impl FakeModel {
-    /// Answers every question with `answer`, streamed in pieces of twenty characters.
-    pub(crate) async fn start(folder: &Path, answer: &str) -> Self {
-        let fixtures = folder.join("fixtures.json");
-        let text = json!({ "fixtures": [{ "match": {}, "response": { "content": answer } }] }).to_string();
-        std::fs::write(&fixtures, text).expect("the fixtures can be written");
-        let port = {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-            listener.local_addr().expect("a bound socket has an address").port()
-        };
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fakes/node_modules/.bin/llmock");
-        let child = Command::new(&program)
-            .args(["--port", &port.to_string(), "--strict", "--log-level", "warn", "--fixtures"])
-            .arg(&fixtures)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{} starts: {error}; `make setup` installs it", program.display()));
-        let fake = Self { child, url: format!("http://127.0.0.1:{port}") };
-        eventually(Duration::from_secs(30), || async {
-            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
-        })
-        .await;
-        fake
-    }
-
-    /// Where it answers.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-}
-
-impl Drop for FakeModel {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_template_run_ends_in_a_readable_document() {
