@@ -26,8 +26,10 @@
 //!
 //! # Invariants
 //! - Nothing is ever checked out; a path of the repository is a string, never opened on a disk.
-//! - Only http and https are spoken, to addresses that were checked when the connection was made; redirects are
-//!   followed by hand, each hop checked.
+//! - Only http, https and (with a deploy key) ssh are spoken, to addresses that were checked when the connection was
+//!   made and stay the same for the whole job; redirects are followed by hand, each hop checked.
+//! - A credential is opened here and nowhere else, shown to the one host it was sealed for, over TLS or ssh, and is in no
+//!   error, log line, row, message or mirror. Only ssh needs its key as a file, for the seconds until it has signed in.
 //! - Everything foreign is bounded: bytes on the wire, time, size of an object, entries, depth, length of a path.
 //! - A repository without commits is a run with no files; its commit is twenty zero bytes and its tree git's empty
 //!   one.
@@ -43,6 +45,7 @@ mod metrics;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
 mod service;
+mod vault;
 
 pub mod mirror;
 pub mod plan;
@@ -50,5 +53,6 @@ pub mod source;
 
 pub use config::ClonerConfig;
 pub use error::CloneError;
-pub use fetcher::{Fetcher, Obtained};
+pub use fetcher::{Fetcher, Obtained, Source};
 pub use service::ClonerService;
+pub use vault::Vault;

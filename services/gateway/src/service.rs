@@ -111,6 +111,7 @@ impl Service for GatewayService {
         let stop = shutdown.child_token();
 
         let app = App {
+            bus: bus.clone(),
             store: store.clone(),
             embedder: self.embedder,
             versions: versions.clone(),

@@ -14,10 +14,12 @@ mod shell;
 mod sources;
 mod stream;
 mod system;
+mod test_connection;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use caffeine_bus::Bus;
 use caffeine_embedding::Embedder;
 use caffeine_sealed::PublicKey;
 use caffeine_store::Store;
@@ -38,6 +40,7 @@ use shell::Shell;
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct App {
+    pub(crate) bus: Bus,
     pub(crate) store: Store,
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) versions: Versions,
@@ -77,6 +80,7 @@ type Operations = (
     system::SystemApi,
     repositories::RepositoriesApi,
     credentials::CredentialsApi,
+    test_connection::TestConnectionApi,
     runs::RunsApi,
     documents::DocumentsApi,
     prompts::PromptsApi,
@@ -112,6 +116,7 @@ fn operations(app: &App) -> Operations {
         system::SystemApi,
         repositories::RepositoriesApi { app: app.clone() },
         credentials::CredentialsApi { app: app.clone() },
+        test_connection::TestConnectionApi { app: app.clone() },
         runs::RunsApi { app: app.clone() },
         documents::DocumentsApi { app: app.clone() },
         prompts::PromptsApi { app: app.clone() },

@@ -1,7 +1,7 @@
 //! Where a repository is, together with the credential that is to open it.
 
+use ::url::Url;
 use caffeine_model::SshAddress;
-use url::Url;
 
 use super::url::{self, UrlError};
 
