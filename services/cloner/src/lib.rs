@@ -10,11 +10,12 @@
 //! - the transitions *clone started*, *planned* and *cloned*, progress in batches, and `ProbeAnswered` events.
 //!
 //! # Tables written
-//! `snapshots`, `snapshot_files`, `clone_runs` and `clone_inbox`.
+//! `snapshots`, `snapshot_files`, `clone_runs` and `clone_inbox`. It reads `credentials`.
 //!
 //! # Failure behaviour
 //! - An address that is refused, a repository that does not exist, is private or is not git, a missing branch, a
 //!   commit the host no longer gives away: the run fails at once, with a sentence that says what to do.
+//! - A credential that is gone, sealed to another key, for another host, or not accepted: the run fails at once.
 //! - A host that cannot be reached: a few attempts, then the run fails.
 //! - A mirror on this pod's disk that is gone or broken: it is only a cache; it is fetched again by commit id.
 //! - A file that cannot travel (too large, symlink, submodule, path that breaks the rules): listed with the reason.
