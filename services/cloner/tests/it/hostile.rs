@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::names::Scripted;
-use crate::support::{Desk, answer};
+use crate::support::{Desk, answer, noise};
 
 const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
 
@@ -65,7 +65,7 @@ fn nested(git: &mut GitFixture, levels: usize, leaf: &[(&str, &[u8], &str)]) {
 async fn ten_thousand_million_paths() {
     let mut git = GitFixture::empty();
     let blob = git.blob(b"x");
-    nested(&mut git, 10, &[("100644", b"f", &blob)]);
+    nested(&mut git, 10, &[("100644", b"f", &blob), ("100644", b"g", &blob)]);
     let served = git.serve().await;
     let desk = Desk::new([served.host()]);
     let started = Instant::now();
@@ -89,8 +89,8 @@ async fn ten_thousand_million_folders_without_a_file() {
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
-/// Speaks one byte every fifth of a second, for ever.
-async fn loris(beginning: String) -> String {
+/// Says the beginning at once and the rest a byte every fifth of a second, for ever.
+async fn loris(beginning: String, rest: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
@@ -102,7 +102,10 @@ async fn loris(beginning: String) -> String {
                 if connection.write_all(beginning.as_bytes()).await.is_err() {
                     return;
                 }
-                while connection.write_all(b"x").await.is_ok() {
+                for byte in rest.bytes().chain(std::iter::repeat(b'x')) {
+                    if connection.write_all(&[byte]).await.is_err() {
+                        return;
+                    }
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             });
@@ -113,8 +116,8 @@ async fn loris(beginning: String) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_loris_before_and_in_the_headers() {
-    for beginning in ["", "HTTP/1.1 200 OK\r\nContent-Type: "] {
-        let host = loris(beginning.to_owned()).await;
+    for (beginning, rest) in [("", "HTTP/1.1 200 OK\r\n"), ("HTTP/1.1 200 OK\r\nContent-Type: ", "")] {
+        let host = loris(beginning.to_owned(), rest).await;
         let mut desk = Desk::new([host.clone()]);
         desk.config.fetch_seconds = 2;
         let started = Instant::now();
@@ -128,7 +131,7 @@ async fn a_slow_loris_before_and_in_the_headers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_loris_in_gits_own_words() {
     // The headers are perfect; the first line of the answer never ends.
-    let host = loris(format!("HTTP/1.1 200 OK\r\nContent-Type: {ADVERTISEMENT}\r\n\r\n001e# serv")).await;
+    let host = loris(format!("HTTP/1.1 200 OK\r\nContent-Type: {ADVERTISEMENT}\r\n\r\n001e# serv"), "").await;
     let mut desk = Desk::new([host.clone()]);
     desk.config.fetch_seconds = 2;
     let started = Instant::now();
@@ -139,8 +142,7 @@ async fn a_slow_loris_in_gits_own_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_loris_in_the_pack() {
-    let noise: Vec<u8> = (0..400_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-    let git = GitFixture::with_files([("noise", noise)]);
+    let git = GitFixture::with_files([("noise", noise(1, 400_000))]);
     let served = git.serve().await;
     let host = slow_after(served.host(), 40_000).await;
     let mut desk = Desk::new([host.clone()]);

@@ -7,7 +7,7 @@ use caffeine_model::{Oid, WorkspaceId};
 use caffeine_testkit::git::{Entry, GitFixture};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Desk, contents, summary};
+use crate::support::{Desk, contents, noise, summary};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_fetch_brings_only_the_change() {
@@ -156,10 +156,7 @@ fn a_mirror_without_anything() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_longest_unused_mirrors_make_room() {
-    let noise = |seed: u32| -> Vec<u8> {
-        (0..200_000_u32).map(|n| (n.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
-    };
-    let gits: Vec<GitFixture> = (0..3).map(|n| GitFixture::with_files([("noise", noise(n * 7_919))])).collect();
+    let gits: Vec<GitFixture> = (0..3).map(|n| GitFixture::with_files([("noise", noise(n + 1, 200_000))])).collect();
     let mut served = Vec::new();
     for git in &gits {
         served.push(git.serve().await);

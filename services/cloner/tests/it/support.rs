@@ -95,6 +95,18 @@ pub(crate) fn contents(obtained: &Obtained) -> Vec<(String, Vec<u8>)> {
     travelling.map(|file| (file.path.to_string(), reader.read(file.oid, file.size).unwrap())).collect()
 }
 
+/// Bytes that no packer makes smaller.
+pub(crate) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
 /// A web server that gives every request the same answer. Ends with the test's runtime.
 pub(crate) async fn web_server(answer: impl Into<String>) -> String {
     let answer = answer.into();

@@ -85,7 +85,7 @@ fn blob_of_zeros(git: &GitFixture, mebibytes: usize) -> String {
 /// Ten levels of ten folders that are all the same one: 10^10 paths in eleven objects.
 fn nested(git: &mut GitFixture) {
     let blob = git.blob(b"a line of text\n");
-    git.commit_raw_tree("Leaf", &[("100644", b"f.txt", &blob)]);
+    git.commit_raw_tree("Leaf", &[("100644", b"f.txt", &blob), ("100644", b"g.txt", &blob)]);
     let names: Vec<Vec<u8>> = (0..10).map(|n| format!("d{n}").into_bytes()).collect();
     for _ in 0..10 {
         let tree = git.git(&["rev-parse", "HEAD^{tree}"]);
