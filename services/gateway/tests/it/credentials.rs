@@ -1,6 +1,6 @@
 //! Credentials: they go in, are sealed, and do not come out.
 
-use caffeine_contract::{Message as _, v1};
+use caffeine_contract::{Message, v1};
 use caffeine_model::CredentialId;
 use caffeine_sealed::{Binding, Secret, open};
 use caffeine_testkit::eventually;
@@ -26,6 +26,10 @@ async fn opened(fixture: &Fixture, credential: Uuid) -> Option<Secret> {
     Some(open(&fixture.credential_key, &binding, &row.sealed).unwrap())
 }
 
+fn decoded<M: Message>(body: bytes::Bytes) -> M {
+    M::decode(body).unwrap()
+}
+
 fn token_of(secret: &Secret) -> &str {
     let Secret::Token { token, .. } = secret else { panic!("a token") };
     token
@@ -47,8 +51,7 @@ async fn a_credential_is_sealed_replaced_and_deleted() {
     assert!(!listed.to_string().contains("s3cret") && listed["items"][0]["token"].is_null(), "{listed}");
 
     let path = format!("{CREDENTIALS}/{credential}");
-    let put =
-        |body: Value| async { answer(fixture.request(Method::PUT, &path).json(&body).send().await.unwrap()).await };
+    let put = async |body: Value| answer(fixture.request(Method::PUT, &path).json(&body).send().await.unwrap()).await;
     let (status, replaced) = put(json!({ "token": { "user": "ada", "token": "s3cret-2" } })).await;
     assert_eq!(status, 200, "{replaced}");
     assert!(replaced["replaced_at"].is_string());
@@ -79,7 +82,7 @@ async fn a_repository_is_cloned_with_its_credential() {
     let name = format!("{}_CLONE", fixture.nats.prefix());
     let stream = fixture.nats.jetstream().get_stream(name).await.unwrap();
     let message = stream.get_raw_message(1).await.unwrap();
-    let request = v1::CloneRequested::decode(message.payload.clone()).unwrap();
+    let request = decoded::<v1::CloneRequested>(message.payload.clone());
     assert_eq!(request.credential_id.as_ref(), credential.as_bytes(), "the message names it");
     let (_, listed) = fixture.get(CREDENTIALS).await;
     assert_eq!(listed["items"][0]["repositories"], 1);
@@ -163,7 +166,7 @@ async fn a_test_of_a_connection_is_answered_by_the_cloner() {
             let stream = jetstream.get_stream(name).await.unwrap();
             let asked = caffeine_testkit::eventually_some(DEADLINE, || async {
                 let message = stream.get_raw_message(number).await.ok()?;
-                Some(v1::CloneProbe::decode(message.payload).unwrap())
+                Some(decoded::<v1::CloneProbe>(message.payload))
             });
             let asked = asked.await;
             let default_ref = if failure.is_none() { "refs/heads/main".to_owned() } else { String::new() };
