@@ -61,6 +61,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A credential for a git host, sealed to the cloner.
+    CredentialId;
     /// One documentation to be written for a run (structural, or from a template version).
     DocumentId;
     /// One row of the gateway's outbox.

@@ -19,16 +19,19 @@ mod lane;
 mod path;
 mod run;
 mod service;
+mod ssh_address;
 mod versions;
 mod work;
 
 pub use file_version::{FileVersionId, Oid, OidError};
 pub use id::{
-    DocumentId, IdError, OutboxId, RepositoryId, RunId, TemplateId, TemplateVersionId, TokenId, UserId, WorkspaceId,
+    CredentialId, DocumentId, IdError, OutboxId, RepositoryId, RunId, TemplateId, TemplateVersionId, TokenId, UserId,
+    WorkspaceId,
 };
 pub use lane::{Lane, LaneError};
 pub use path::{PathError, RepoPath};
 pub use run::{DocumentState, RunState, StateError};
 pub use service::Service;
+pub use ssh_address::{SshAddress, SshAddressError};
 pub use versions::{ANALYSER, EMBEDDING_MODEL};
 pub use work::{Generation, MessageId, WorkId};

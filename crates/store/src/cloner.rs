@@ -3,6 +3,8 @@
 //! The plan is written whole, in one transaction, before anything is published: a second cloner that comes too late
 //! reads the winner's plan, and a repeat replays it instead of computing the difference again.
 
+mod credentials;
+
 use std::collections::HashSet;
 
 use caffeine_model::{FileVersionId, Lane, Oid, RepoPath, RepositoryId, RunId, WorkId, WorkspaceId};
@@ -12,6 +14,8 @@ use sqlx::PgConnection;
 use crate::collection::lock_repository;
 use crate::inbox::{self, InboxTable};
 use crate::{Store, StoreError};
+
+pub use credentials::SealedCredential;
 
 /// Rows per statement: bounds the size of one statement's parameters to about a megabyte.
 const ROWS_PER_INSERT: usize = 4_000;

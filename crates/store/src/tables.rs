@@ -60,6 +60,7 @@ pub const TABLES: &[TableSpec] = &[
     table("revisions", DocWriter, &[Gateway]),
     table("citations", DocWriter, &[]),
     table("llm_calls", DocWriter, &[]),
+    table("credentials", Gateway, &[Cloner]),
     view("kept_snapshots", &[Cloner, Housekeeper]),
 ];
 

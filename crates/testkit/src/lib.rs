@@ -33,12 +33,14 @@ mod dump;
 mod eventually;
 pub mod git;
 mod rows;
+mod tls;
 
 pub use bus::TestBus;
 pub use database::TestDatabase;
 pub use dump::canonical_dump;
 pub use eventually::{eventually, eventually_some};
 pub use rows::{all_rows, repository_rows};
+pub use tls::TlsFront;
 
 /// The value of a variable that `make test` sets.
 fn server_url(name: &str) -> String {

@@ -35,6 +35,9 @@ pub(crate) enum Command {
     Provision(ProvisionArgs),
     /// List, show, send again or drop dead letters: messages that could not be handled.
     Dlq(DlqArgs),
+    /// Make the pair of keys for credentials of git hosts: the private one for the cloner goes into a file, the public one
+    /// for the gateway is printed.
+    CredentialKey(CredentialKeyArgs),
     /// Name each missing or wrong setting, program or server.
     Doctor,
 }
@@ -237,6 +240,13 @@ pub(crate) struct DlqFilter {
     /// Only those of this run.
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<uuid::Uuid>,
+}
+
+/// Options of `credential-key`.
+#[derive(Debug, Args)]
+pub(crate) struct CredentialKeyArgs {
+    /// File for the private key. If it exists already, only its public key is printed.
+    pub(crate) file: PathBuf,
 }
 
 /// `$XDG_DATA_HOME/caffeine`, else `~/.local/share/caffeine`, else `./.caffeine`.

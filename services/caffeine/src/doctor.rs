@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use caffeine_bus::{Bus, BusError, check_rights, verify_service};
 use caffeine_contract::Service as Name;
 use caffeine_kit::{Configuration, Service, Settings, redact_url};
+use caffeine_sealed::{PrivateKey, PublicKey};
 use caffeine_servers::Tools;
 use caffeine_store::{MigrationStatus, Store};
+use secrecy::ExposeSecret as _;
 
 /// Collects findings and prints each as it comes.
 #[derive(Default)]
@@ -79,6 +81,10 @@ fn programs(report: &mut Report, settings: Option<&Settings>) {
         }
         _ => report.note("git", "not found; only needed to document a local path"),
     }
+    match std::process::Command::new("ssh").arg("-V").output() {
+        Ok(output) if output.status.success() => report.ok("ssh", String::from_utf8_lossy(&output.stderr).trim()),
+        _ => report.note("ssh", "not found; only needed beside the cloner, for repositories over ssh"),
+    }
 }
 
 fn sections(report: &mut Report, configuration: &Configuration) {
@@ -92,6 +98,28 @@ fn sections(report: &mut Report, configuration: &Configuration) {
     section::<caffeine_embedder::EmbedderService>(report, configuration);
     section::<caffeine_doc_writer::DocWriterService>(report, configuration);
     section::<crate::housekeeper::Housekeeper>(report, configuration);
+    credential_keys(report, configuration);
+}
+
+/// The two halves of the pair, where one configuration has both.
+fn credential_keys(report: &mut Report, configuration: &Configuration) {
+    let cloner = configuration.section::<caffeine_cloner::ClonerConfig>(Name::Cloner.as_str());
+    let gateway = configuration.section::<caffeine_gateway::GatewayConfig>(Name::Gateway.as_str());
+    let (Ok(cloner), Ok(gateway)) = (cloner, gateway) else { return };
+    let what = "credential keys";
+    let private = cloner.credential_key.map(|key| key.expose_secret().parse::<PrivateKey>());
+    let public = gateway.credential_public_key.map(|key| key.parse::<PublicKey>());
+    match (private, public) {
+        (None, None) => {
+            report.note(what, "none: private repositories cannot be read; `caffeine credential-key` makes them")
+        }
+        (Some(Err(error)), _) => report.problem(what, &format!("`cloner.credential_key`: {error}")),
+        (_, Some(Err(error))) => report.problem(what, &format!("`gateway.credential_public_key`: {error}")),
+        (Some(Ok(private)), Some(Ok(public))) if private.public() != public => {
+            report.problem(what, &format!("they are not a pair: the gateway needs {}", private.public()));
+        }
+        _ => report.ok(what, "understood"),
+    }
 }
 
 /// As each service: each may be a user of its own.

@@ -6,6 +6,7 @@
 //! Non-goals: no short-cut around the bus. In one process, too, work travels through JetStream.
 
 mod cli;
+mod credential_key;
 mod dlq;
 mod doctor;
 mod document;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
             Command::Users(args) => operate::users(&args.folder),
             Command::Provision(args) => operate::provision(args.profile).await,
             Command::Dlq(args) => dlq::dlq(args).await,
+            Command::CredentialKey(args) => credential_key::credential_key(&args.file),
             Command::Doctor => doctor::doctor().await,
         }
     });

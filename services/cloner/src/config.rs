@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 /// The section `cloner` of the configuration.
@@ -24,6 +25,12 @@ pub struct ClonerConfig {
     pub max_object_bytes: u64,
     /// Longest time for one fetch, in seconds.
     pub fetch_seconds: u64,
+    /// Most bytes that all mirrors may take on the disk; beyond it those go that were not used for the longest time. Those in
+    /// use stay.
+    pub max_mirror_bytes: u64,
+    /// The private key that opens credentials of git hosts, as `caffeine credential-key` writes it; best given as a file
+    /// (`CAFFEINE_CLONER_CREDENTIAL_KEY_FILE`). Without it only what anybody may read is cloned.
+    pub credential_key: Option<SecretString>,
 }
 
 impl Default for ClonerConfig {
@@ -36,6 +43,8 @@ impl Default for ClonerConfig {
             max_pack_bytes: 2 * 1024 * 1024 * 1024,
             max_object_bytes: 128 * 1024 * 1024,
             fetch_seconds: 600,
+            max_mirror_bytes: 20 * 1024 * 1024 * 1024,
+            credential_key: None,
         }
     }
 }

@@ -47,6 +47,16 @@ impl CloneError {
         Self::Unreachable { reason: reason.into() }
     }
 
+    /// The same error with other words.
+    pub(crate) fn map_text(self, change: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Refused { code, reason } => Self::Refused { code, reason: change(&reason) },
+            Self::Unreachable { reason } => Self::Unreachable { reason: change(&reason) },
+            Self::Damaged { problem } => Self::Damaged { problem: change(&problem) },
+            Self::Stopped | Self::Busy => self,
+        }
+    }
+
     /// What a reader of the wire sees of it.
     #[must_use]
     pub fn to_wire(&self) -> v1::Failure {

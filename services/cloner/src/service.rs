@@ -10,16 +10,17 @@ use caffeine_kit::{Clients, Service, collect, store_inbox};
 use caffeine_store::InboxTable;
 use tokio_util::sync::CancellationToken;
 
-use crate::ClonerConfig;
 use crate::fetcher::Fetcher;
 use crate::handlers::{CloneHandler, ProbeHandler};
 use crate::keeper::Keeper;
 use crate::metrics::Metrics;
+use crate::{ClonerConfig, Vault};
 
 /// The cloner.
 pub struct ClonerService {
     clients: Clients,
     fetcher: Fetcher,
+    vault: Vault,
 }
 
 #[async_trait]
@@ -31,16 +32,22 @@ impl Service for ClonerService {
     async fn from_config(config: ClonerConfig, clients: Clients) -> anyhow::Result<Self> {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("make the folder {} of `data_dir`", config.data_dir.display()))?;
+        let vault = Vault::new(clients.store.clone(), config.credential_key.as_ref()).context("`credential_key`")?;
         let fetcher = Fetcher::new(config).map_err(|problem| anyhow::anyhow!("`allow_hosts`: {problem}"))?;
-        Ok(Self::from_parts(clients, fetcher))
+        fetcher.clean().context("remove the keys that a killed process left in `data_dir`")?;
+        Ok(Self::from_parts(clients, fetcher, vault))
     }
 
     async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let keeper =
             Keeper { store: self.clients.store.clone(), bus: self.clients.bus.clone(), fetcher: self.fetcher.clone() };
-        let clone =
-            CloneHandler { store: self.clients.store.clone(), fetcher: self.fetcher.clone(), metrics: Metrics::new() };
-        let probe = ProbeHandler { bus: self.clients.bus.clone(), fetcher: self.fetcher };
+        let clone = CloneHandler {
+            store: self.clients.store.clone(),
+            fetcher: self.fetcher.clone(),
+            vault: self.vault.clone(),
+            metrics: Metrics::new(),
+        };
+        let probe = ProbeHandler { bus: self.clients.bus.clone(), fetcher: self.fetcher, vault: self.vault };
         let collecting = collect(self.clients.clone(), shutdown.clone(), |store, repository| async move {
             store.collect_snapshots(repository).await
         });
@@ -56,7 +63,7 @@ impl Service for ClonerService {
 impl ClonerService {
     /// A service from its parts.
     #[must_use]
-    pub fn from_parts(clients: Clients, fetcher: Fetcher) -> Self {
-        Self { clients, fetcher }
+    pub fn from_parts(clients: Clients, fetcher: Fetcher, vault: Vault) -> Self {
+        Self { clients, fetcher, vault }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use anyhow::Context as _;
 use caffeine_model::{ANALYSER, EMBEDDING_MODEL};
+use caffeine_sealed::PublicKey;
 use caffeine_store::gateway::Versions;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -20,6 +22,8 @@ pub struct GatewayConfig {
     /// A token of the local administrator, valid after a start; best given as a file (`CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE`).
     /// Without this setting a token is made on the first start and printed once.
     pub admin_token: Option<SecretString>,
+    /// What credentials of git hosts are sealed to; `caffeine credential-key` prints it. Without it none are taken.
+    pub credential_public_key: Option<String>,
 }
 
 impl Default for GatewayConfig {
@@ -29,11 +33,18 @@ impl Default for GatewayConfig {
             analyser: ANALYSER.to_owned(),
             embedding_model: EMBEDDING_MODEL.to_owned(),
             admin_token: None,
+            credential_public_key: None,
         }
     }
 }
 
 impl GatewayConfig {
+    /// What credentials are sealed to.
+    pub(crate) fn credential_key(&self) -> anyhow::Result<Option<PublicKey>> {
+        let key = self.credential_public_key.as_deref().filter(|text| !text.trim().is_empty());
+        key.map(|text| text.parse().context("`gateway.credential_public_key`")).transpose()
+    }
+
     /// What new runs are fixed to.
     pub(crate) fn versions(&self) -> Versions {
         Versions { analyser: self.analyser.clone(), embedding_model: self.embedding_model.clone() }

@@ -8,8 +8,9 @@
 //! - Produces `clone.requested` and `document.requested`, through the outbox: a request writes its rows and the
 //!   messages it causes in one transaction, and the relay publishes them afterwards. Commands to all pods (a run is
 //!   cancelled, a repository is deleted) go the same way.
-//! - Writes workspaces, users, tokens, repositories, runs, run_documents, run_events, prompt templates and versions,
-//!   and the outbox. Reads documents, pages, sources and chunks, which belong to others.
+//! - Writes workspaces, users, tokens, repositories, credentials (sealed: only the cloner can open them), runs,
+//!   run_documents, run_events, prompt templates and versions, and the outbox. Reads documents, pages, sources and
+//!   chunks, which belong to others.
 //!
 //! # Failure behaviour
 //! - The broker is away: requests are answered, their messages wait in the outbox; open streams read rows every five

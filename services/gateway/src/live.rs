@@ -34,11 +34,12 @@ pub(crate) enum What {
 #[derive(Debug, Clone)]
 pub(crate) struct Live {
     sender: broadcast::Sender<LiveEvent>,
+    probes: broadcast::Sender<v1::ProbeAnswered>,
 }
 
 impl Live {
     pub(crate) fn new() -> Self {
-        Self { sender: broadcast::Sender::new(LENGTH) }
+        Self { sender: broadcast::Sender::new(LENGTH), probes: broadcast::Sender::new(LENGTH) }
     }
 
     /// Everything from now on.
@@ -46,7 +47,12 @@ impl Live {
         self.sender.subscribe()
     }
 
-    /// Feeds the channel until `shutdown`. Without the broker, readers live on their polling.
+    /// Answers to tests of connections from now on, to anybody's.
+    pub(crate) fn subscribe_to_probes(&self) -> broadcast::Receiver<v1::ProbeAnswered> {
+        self.probes.subscribe()
+    }
+
+    /// Feeds the channels until `shutdown`. Without the broker, readers live on their polling.
     pub(crate) async fn run(self, bus: Bus, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             match bus.events().await {
@@ -69,7 +75,11 @@ impl Live {
         let what = match event.event {
             Some(v1::event::Event::Progress(progress)) => What::Progress(progress),
             Some(v1::event::Event::RunChanged(_)) => What::Changed,
-            Some(v1::event::Event::ProbeAnswered(_)) | None => return,
+            Some(v1::event::Event::ProbeAnswered(answered)) => {
+                let _ = self.probes.send(answered);
+                return;
+            }
+            None => return,
         };
         // An error only says that nobody listens.
         let _ = self.sender.send(LiveEvent { run, what });

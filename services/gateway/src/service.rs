@@ -10,6 +10,7 @@ use caffeine_bus::{NoInbox, Worker};
 use caffeine_contract::Consumer;
 use caffeine_embedding::{Embedder, StaticTable};
 use caffeine_kit::{Clients, Service};
+use caffeine_sealed::PublicKey;
 use poem::Server;
 use poem::listener::TcpAcceptor;
 use secrecy::ExposeSecret;
@@ -36,6 +37,7 @@ pub struct GatewayService {
     config: GatewayConfig,
     clients: Clients,
     embedder: Arc<dyn Embedder>,
+    credential_key: Option<PublicKey>,
     listener: TcpListener,
     address: SocketAddr,
     first_token: Option<AdminToken>,
@@ -59,13 +61,14 @@ impl GatewayService {
                 embedder.model()
             );
         }
+        let credential_key = config.credential_key()?;
         let first_token = ensure_admin_token(&clients.store, config.admin_token.as_ref()).await?;
         clients.store.seed_templates(BUILT_IN).await.context("store the built-in templates")?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("listen on {}: set `gateway.listen`", config.listen))?;
         let address = listener.local_addr().context("read the bound address")?;
-        Ok(Self { config, clients, embedder, listener, address, first_token })
+        Ok(Self { config, clients, embedder, credential_key, listener, address, first_token })
     }
 
     /// The address that was bound; with port 0 in the settings, the port that was free.
@@ -108,9 +111,11 @@ impl Service for GatewayService {
         let stop = shutdown.child_token();
 
         let app = App {
+            bus: bus.clone(),
             store: store.clone(),
             embedder: self.embedder,
             versions: versions.clone(),
+            credential_key: self.credential_key,
             bell: Arc::clone(&bell),
             canceller: canceller.clone(),
             deletions: Arc::clone(&deletions),

@@ -4,6 +4,7 @@
 //! Locks are taken in one order: a run that works, the repository, a run that is queued. `FOR NO KEY UPDATE`, so that rows of other services that hang
 //! on a run or a repository by foreign key do not wait.
 
+mod credentials;
 mod deletion;
 mod documents;
 mod identity;
@@ -17,6 +18,7 @@ mod run_start;
 mod runs;
 mod search;
 
+pub use credentials::{CredentialRow, NewCredential};
 pub use deletion::DeleteCommand;
 pub use documents::{DocumentRow, PageEntryRow, PageRow, SourceRow};
 pub use identity::{NewToken, PrincipalRow};

@@ -1,6 +1,6 @@
 //! Repositories.
 
-use caffeine_model::{RepositoryId, RunId, RunState, WorkspaceId};
+use caffeine_model::{CredentialId, RepositoryId, RunId, RunState, WorkspaceId};
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
@@ -16,6 +16,8 @@ pub struct NewRepository {
     pub url: String,
     /// Branch, tag or commit; empty for the remote's HEAD.
     pub reference: String,
+    /// What the host asks for. Of a repository that is known already it takes the place of the former.
+    pub credential: Option<CredentialId>,
 }
 
 /// A repository and how far its latest run is.
@@ -148,14 +150,17 @@ pub(super) async fn ensure(
     new: &NewRepository,
 ) -> Result<(RepositoryId, bool), StoreError> {
     let id = RepositoryId::generate();
+    let credential = new.credential.map(CredentialId::as_uuid);
     let inserted = sqlx::query!(
-        "INSERT INTO repositories (repository_id, workspace_id, name, url, ref) VALUES ($1, $2, $3, $4, $5) \
+        "INSERT INTO repositories (repository_id, workspace_id, name, url, ref, credential_id) \
+         VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (workspace_id, url, ref) WHERE deleting_at IS NULL DO NOTHING",
         id.as_uuid(),
         workspace.as_uuid(),
         new.name,
         new.url,
-        new.reference
+        new.reference,
+        credential
     )
     .execute(&mut *connection)
     .await?;
@@ -163,11 +168,12 @@ pub(super) async fn ensure(
         return Ok((id, true));
     }
     let existing = sqlx::query_scalar!(
-        "SELECT repository_id FROM repositories \
-         WHERE workspace_id = $1 AND url = $2 AND ref = $3 AND deleting_at IS NULL",
+        "UPDATE repositories SET credential_id = coalesce($4, credential_id) \
+         WHERE workspace_id = $1 AND url = $2 AND ref = $3 AND deleting_at IS NULL RETURNING repository_id",
         workspace.as_uuid(),
         new.url,
-        new.reference
+        new.reference,
+        credential
     )
     .fetch_optional(connection)
     .await?

@@ -1,6 +1,8 @@
 //! The start of a run: from here on it is asked for on the bus.
 
-use caffeine_model::{DocumentId, Generation, RepositoryId, RunId, RunState, TemplateVersionId, WorkspaceId};
+use caffeine_model::{
+    CredentialId, DocumentId, Generation, RepositoryId, RunId, RunState, TemplateVersionId, WorkspaceId,
+};
 use sqlx::PgConnection;
 
 use super::outbox::{self, OutboxBody};
@@ -20,6 +22,8 @@ pub struct RunStart {
     pub url: String,
     /// Branch, tag or commit; empty for the remote's HEAD.
     pub reference: String,
+    /// What the host asks for, if anything.
+    pub credential: Option<CredentialId>,
     /// What the run is fixed to.
     pub versions: Versions,
     /// How often it has been asked again.
@@ -90,7 +94,8 @@ pub(super) async fn ask(
     announce: Announce<'_>,
 ) -> Result<(), StoreError> {
     let row = sqlx::query!(
-        "SELECT r.workspace_id, r.repository_id, r.ref AS reference, r.analyser, r.embedding_model, p.url \
+        "SELECT r.workspace_id, r.repository_id, r.ref AS reference, r.analyser, r.embedding_model, p.url, \
+                p.credential_id \
          FROM runs r JOIN repositories p USING (repository_id) WHERE r.run_id = $1",
         run.as_uuid()
     )
@@ -114,6 +119,7 @@ pub(super) async fn ask(
         run,
         url: row.url,
         reference: row.reference,
+        credential: row.credential_id.map(CredentialId::from_uuid),
         versions: Versions { analyser: row.analyser, embedding_model: row.embedding_model },
         generation,
         documents: documents

@@ -13,7 +13,8 @@ use caffeine_store::Store;
 use caffeine_store::cloner::{NewSnapshot, PlannedFile, StoredPlan};
 
 use crate::CloneError;
-use crate::fetcher::{Fetcher, blocking};
+use crate::Vault;
+use crate::fetcher::{Fetcher, Source, blocking};
 use crate::messages::{STAGE, failure, listed, planned, transition};
 use crate::metrics::Metrics;
 use crate::mirror::{Blobs, Mirror};
@@ -23,6 +24,7 @@ use crate::plan::{BatchFile, cut, encode, entries};
 pub(crate) struct CloneHandler {
     pub(crate) store: Store,
     pub(crate) fetcher: Fetcher,
+    pub(crate) vault: Vault,
     pub(crate) metrics: Metrics,
 }
 
@@ -30,17 +32,21 @@ pub(crate) struct CloneHandler {
 impl Handler<v1::CloneRequested> for CloneHandler {
     async fn handle(&self, job: &Job, message: v1::CloneRequested) -> Result<Vec<Outgoing>, Failure> {
         job.publish(transition(&job.scope, Transition::CloneStarted(v1::CloneStarted {}))).await?;
+        let workspace = job.scope.workspace;
+        let credential = self.vault.credential(workspace, &message.credential_id).await;
+        let credential = credential.map_err(|error| error.into_failure(job.attempts))?;
+        let source = Source { workspace, address: message.url, credential };
         let stored = self.store.clone_plan(job.scope.workspace, job.scope.run).await.map_err(store_failure)?;
         let (plan, mirror) = match stored {
             Some(plan) => (plan, None),
-            None => self.pin(job, &message).await?,
+            None => self.pin(job, &source, &message.r#ref).await?,
         };
         job.fault(FaultPoint::AfterCommit);
 
         let scope = job.scope.in_lane(plan.totals.lane);
         job.publish(transition(&scope, planned(&plan))).await?;
         if plan.totals.batches > 0 {
-            self.send(job, &scope, &message.url, &plan, mirror).await?;
+            self.send(job, &scope, &source, &plan, mirror).await?;
         }
         let mut outputs = listed(&scope, plan.totals.batches, None).to_vec();
         outputs.push(transition(&scope, Transition::Cloned(v1::Cloned {})));
@@ -68,12 +74,17 @@ impl Handler<v1::CloneRequested> for CloneHandler {
 
 impl CloneHandler {
     /// Fetches, lists, and pins commit and plan in one transaction.
-    async fn pin(&self, job: &Job, message: &v1::CloneRequested) -> Result<(StoredPlan, Option<Arc<Mirror>>), Failure> {
+    async fn pin(
+        &self,
+        job: &Job,
+        source: &Source,
+        reference: &str,
+    ) -> Result<(StoredPlan, Option<Arc<Mirror>>), Failure> {
         let started = Instant::now();
         let scope = &job.scope;
         let obtained = self
             .fetcher
-            .obtain(scope.workspace, &message.url, &message.r#ref, job.cancelled())
+            .obtain(source, reference, job.cancelled())
             .await
             .map_err(|error| error.into_failure(job.attempts))?;
         let listing = obtained.listing;
@@ -107,7 +118,7 @@ impl CloneHandler {
         &self,
         job: &Job,
         scope: &Scope,
-        url: &str,
+        source: &Source,
         plan: &StoredPlan,
         mirror: Option<Arc<Mirror>>,
     ) -> Result<(), Failure> {
@@ -115,7 +126,7 @@ impl CloneHandler {
         let files = self.store.planned_files(scope.workspace, scope.run).await.map_err(store_failure)?;
         let mut mirror = match mirror {
             Some(mirror) => mirror,
-            None => self.ensure(job, url, plan, false).await?,
+            None => self.ensure(job, source, plan, false).await?,
         };
         let mut blobs = open(&mirror).await.map_err(failed)?;
         let mut fetched_again = false;
@@ -130,7 +141,7 @@ impl CloneHandler {
                     fetched_again = true;
                     // Its lock goes with it.
                     drop((blobs, mirror));
-                    mirror = self.ensure(job, url, plan, true).await?;
+                    mirror = self.ensure(job, source, plan, true).await?;
                     blobs = open(&mirror).await.map_err(failed)?;
                     read(Arc::clone(&blobs), batch.to_vec()).await
                 }
@@ -145,9 +156,9 @@ impl CloneHandler {
         Ok(())
     }
 
-    async fn ensure(&self, job: &Job, url: &str, plan: &StoredPlan, anew: bool) -> Result<Arc<Mirror>, Failure> {
+    async fn ensure(&self, job: &Job, source: &Source, plan: &StoredPlan, anew: bool) -> Result<Arc<Mirror>, Failure> {
         self.fetcher
-            .ensure(job.scope.workspace, url, plan.commit, anew, job.cancelled())
+            .ensure(source, plan.commit, anew, job.cancelled())
             .await
             .map_err(|error| error.into_failure(job.attempts))
     }

@@ -5,20 +5,31 @@ use bytes::Bytes;
 use caffeine_bus::{Bus, Failure, Handler, Job, Outgoing, Rejection};
 use caffeine_contract::v1;
 
-use crate::fetcher::Fetcher;
+use crate::fetcher::{Fetcher, Source};
 use crate::messages::failure;
+use crate::vault::{Vault, VaultError};
 
 /// Answers tests of a connection with an event.
 pub(crate) struct ProbeHandler {
     pub(crate) bus: Bus,
     pub(crate) fetcher: Fetcher,
+    pub(crate) vault: Vault,
 }
 
 #[async_trait]
 impl Handler<v1::CloneProbe> for ProbeHandler {
     async fn handle(&self, job: &Job, message: v1::CloneProbe) -> Result<Vec<Outgoing>, Failure> {
         // One try, and no dead letter: the person who asks wants to know about this moment.
-        let (failure, default_ref) = match self.fetcher.probe(&message.url).await {
+        let workspace = job.scope.workspace;
+        let looked = match self.vault.credential(workspace, &message.credential_id).await {
+            Ok(credential) => {
+                let source = Source { workspace, address: message.url, credential };
+                self.fetcher.probe(&source, job.cancelled()).await
+            }
+            Err(VaultError::Refused(refused)) => Err(refused),
+            Err(error @ VaultError::Store(_)) => return Err(error.into_failure(job.attempts)),
+        };
+        let (failure, default_ref) = match looked {
             Ok(default_ref) => (None, default_ref.unwrap_or_default()),
             Err(error) => (Some(error.to_wire()), String::new()),
         };

@@ -1,19 +1,26 @@
 //! Fetching one commit into a mirror.
 
+use std::cell::RefCell;
+use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use caffeine_model::Oid;
+use caffeine_model::{Oid, SshAddress};
 use gix::bstr::BString;
+use gix::credentials::helper::Action;
+use gix::credentials::protocol::Outcome;
 use gix::protocol::handshake::Ref;
 use gix::protocol::transport::client::blocking_io::Transport;
 use gix::remote::{Connection, Direction, fetch::Shallow, fetch::Tags, ref_map};
+use gix::sec::identity::Account;
 
 use super::guard::Guard;
-use super::{Mirror, chain, damaged, http};
+use super::{Mirror, chain, damaged, http, ssh};
 use crate::CloneError;
-use crate::source::{Address, Reach};
+use crate::source::{Address, Credential, Route, not_accepted};
 
 /// Which commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +31,15 @@ pub enum Want {
     Name(String),
     /// Exactly this one.
     Commit(Oid),
+}
+
+/// Where to fetch from, with everything settled that may be asked of names and hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// The end of all redirects.
+    Web(Address),
+    /// The address and the one number to connect to.
+    Ssh(SshAddress, IpAddr),
 }
 
 /// What the host gave.
@@ -81,14 +97,23 @@ impl Want {
 }
 
 impl Mirror {
-    /// Fetches what is wanted, without its history. `address` must be the end of its redirects.
+    /// Fetches what is wanted, without its history.
     ///
     /// # Errors
     /// A sentence for a person, or [`CloneError::Damaged`] if the mirror should be discarded.
-    pub fn fetch(&self, address: &Address, want: &Want, reach: &Reach, guard: &Guard) -> Result<Fetched, CloneError> {
+    pub fn fetch(&self, endpoint: &Endpoint, want: &Want, route: &Route, guard: &Guard) -> Result<Fetched, CloneError> {
         let fresh = !self.exists();
         let repository = self.open()?;
-        let fetch = Fetch { repository: &repository, fresh, address, want, reach, guard };
+        let fetch = Fetch {
+            repository: &repository,
+            scratch: &self.scratch,
+            fresh,
+            endpoint,
+            want,
+            route,
+            guard,
+            ssh: RefCell::new(None),
+        };
         let fetched = fetch.want()?;
         if matches!((&fetched, want), (Fetched::Empty { .. }, Want::Head)) && fetch.has_branches()? {
             return Err(CloneError::refused(
@@ -103,28 +128,37 @@ impl Mirror {
 /// The parts of one fetch.
 struct Fetch<'a> {
     repository: &'a gix::Repository,
+    /// For a deploy key while it is used.
+    scratch: &'a Path,
     /// There was nothing in the mirror before.
     fresh: bool,
-    address: &'a Address,
+    endpoint: &'a Endpoint,
     want: &'a Want,
-    reach: &'a Reach,
+    route: &'a Route,
     guard: &'a Guard,
+    /// The program that runs for the present connection.
+    ssh: RefCell<Option<ssh::Ssh<'a>>>,
 }
 
-impl Fetch<'_> {
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Web(address) => address.fmt(f),
+            Self::Ssh(address, _) => address.fmt(f),
+        }
+    }
+}
+
+impl<'a> Fetch<'a> {
     fn want(&self) -> Result<Fetched, CloneError> {
         let remote = self.remote(self.want.refspecs())?;
         let mut connection = self.connect(&remote)?;
-        let asked = Arc::new(AtomicBool::new(false));
-        let noted = Arc::clone(&asked);
-        // Without a callback gix would ask on the terminal.
-        connection.set_credentials(move |_| {
-            noted.store(true, Ordering::Relaxed);
-            Ok(None)
-        });
+        // The host wants to know who we are, and does not like the answer.
+        let unwelcome = Arc::new(AtomicBool::new(false));
+        connection.set_credentials(self.sign_in(Arc::clone(&unwelcome)));
         let prepared = connection
             .prepare_fetch(gix::progress::Discard, ref_map::Options::default())
-            .map_err(|error| self.explain(&error, asked.load(Ordering::Relaxed)))?;
+            .map_err(|error| self.explain(&error, unwelcome.load(Ordering::Relaxed)))?;
         let map = prepared.ref_map();
         let chosen = map.mappings.iter().find_map(|mapping| {
             let id = Oid::from_bytes(mapping.remote.as_id()?.as_bytes()).ok()?;
@@ -142,7 +176,7 @@ impl Fetch<'_> {
         prepared
             .with_shallow(depth_one)
             .receive(gix::progress::Discard, &self.guard.interrupt)
-            .map_err(|error| self.explain(&error, asked.load(Ordering::Relaxed)))?;
+            .map_err(|error| self.explain(&error, unwelcome.load(Ordering::Relaxed)))?;
         Ok(chosen)
     }
 
@@ -164,8 +198,37 @@ impl Fetch<'_> {
             .map_err(|error| damaged("prepare the fetch", &error))
     }
 
+    /// Answers gix when the host asks who we are. Without an answer gix would ask on the terminal.
+    fn sign_in(
+        &self,
+        unwelcome: Arc<AtomicBool>,
+    ) -> impl FnMut(Action) -> Result<Option<Outcome>, gix::Error> + Send + 'static {
+        let (route, endpoint) = (self.route.clone(), self.endpoint.clone());
+        move |action| {
+            let login = match &endpoint {
+                Endpoint::Web(address) => route.credential().and_then(|credential| credential.login(address.url())),
+                Endpoint::Ssh(..) => None,
+            };
+            match (action, login) {
+                (Action::Get(context), Some(login)) => Ok(Some(Outcome {
+                    identity: Account {
+                        username: login.user.to_owned(),
+                        password: login.token.to_owned(),
+                        oauth_refresh_token: None,
+                    },
+                    next: context.into(),
+                })),
+                (Action::Store(_), _) => Ok(None),
+                (Action::Get(_) | Action::Erase(_), _) => {
+                    unwelcome.store(true, Ordering::Relaxed);
+                    Ok(None)
+                }
+            }
+        }
+    }
+
     fn git_url(&self) -> Result<gix::Url, CloneError> {
-        gix::url::parse(self.address.url().as_str()).map_err(|_| {
+        gix::url::parse(self.endpoint.to_string().as_str()).map_err(|_| {
             CloneError::refused("address_refused", "The address is malformed: check it for a typing error")
         })
     }
@@ -174,13 +237,28 @@ impl Fetch<'_> {
     fn connect<'remote, 'repo>(
         &self,
         remote: &'remote gix::Remote<'repo>,
-    ) -> Result<Connection<'remote, 'static, 'repo, impl Transport>, CloneError> {
-        let url = self.address.url();
-        self.reach.check(url)?;
-        let (transport, options) = http::transport(url, self.git_url()?, self.reach, self.guard);
-        let mut connection = remote.to_connection_with_transport(transport);
-        connection.set_transport_options(options);
-        Ok(connection)
+    ) -> Result<Connection<'remote, 'static, 'repo, Box<dyn Transport + 'a>>, CloneError> {
+        match self.endpoint {
+            Endpoint::Web(address) => {
+                let url = address.url();
+                self.route.check(url)?;
+                let (transport, options) = http::transport(url, self.git_url()?, self.route, self.guard)?;
+                let transport: Box<dyn Transport + 'a> = Box::new(transport);
+                let mut connection = remote.to_connection_with_transport(transport);
+                connection.set_transport_options(options);
+                Ok(connection)
+            }
+            Endpoint::Ssh(address, ip) => {
+                let key = self.route.credential().and_then(Credential::deploy_key).ok_or_else(|| {
+                    CloneError::refused("needs_credentials", "Addresses over ssh are cloned with a deploy key only")
+                })?;
+                let (ssh, transport) = ssh::connect(address, *ip, key, self.scratch, self.guard)?;
+                // One that ran before ends here.
+                self.ssh.replace(Some(ssh));
+                let transport: Box<dyn Transport + 'a> = Box::new(transport);
+                Ok(remote.to_connection_with_transport(transport))
+            }
+        }
     }
 
     /// The host has nothing by that name.
@@ -198,20 +276,23 @@ impl Fetch<'_> {
     fn commit_gone(&self, oid: Oid) -> CloneError {
         CloneError::refused(
             "commit_gone",
-            format!("The commit {oid} is no longer available at {}: start a new run", self.address),
+            format!("The commit {oid} is no longer available at {}: start a new run", self.endpoint),
         )
     }
 
     /// A sentence for what gix says. Its own words may repeat anything the host sent, so they are cut short.
-    fn explain(&self, error: &gix::Error, asked_for_credentials: bool) -> CloneError {
+    fn explain(&self, error: &gix::Error, unwelcome: bool) -> CloneError {
         let text = chain(error);
         let lower = text.to_lowercase();
-        if asked_for_credentials || lower.contains("http status 403") {
+        if unwelcome || lower.contains("http status 403") {
+            if self.route.credential().is_some() {
+                return not_accepted(self.endpoint);
+            }
             return CloneError::refused(
                 "needs_credentials",
                 format!(
                     "{} does not exist or needs credentials: check the address, or use one that can be read without",
-                    self.address
+                    self.endpoint
                 ),
             );
         }
@@ -233,6 +314,9 @@ impl Fetch<'_> {
         {
             return self.commit_gone(*oid);
         }
+        if let Some(explained) = self.ssh.borrow_mut().as_mut().and_then(ssh::Ssh::explain) {
+            return explained;
+        }
         if !self.fresh && (error.is_not_found() || error.is_corrupted()) {
             return CloneError::Damaged { problem: text };
         }
@@ -240,7 +324,7 @@ impl Fetch<'_> {
         CloneError::unreachable(format!(
             "The repository could not be fetched from {} ({short}): try again later; if `git clone --depth 1` fails \
              too, it is damaged on its host",
-            self.address
+            self.endpoint
         ))
     }
 }

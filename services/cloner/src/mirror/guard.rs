@@ -1,8 +1,9 @@
 //! The limits of one fetch, watched from outside of the thread that fetches.
 
+use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,6 @@ enum Stop {
 }
 
 /// Counts what arrives and says when to stop.
-#[derive(Debug)]
 pub struct Guard {
     max_bytes: u64,
     max_time: Duration,
@@ -28,6 +28,14 @@ pub struct Guard {
     stopped: AtomicU8,
     /// What gix looks at between two pieces of work.
     pub(super) interrupt: AtomicBool,
+    /// Ends what does not look.
+    on_stop: Mutex<Box<dyn FnMut() + Send>>,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("bytes", &self.bytes).field("stopped", &self.stopped).finish_non_exhaustive()
+    }
 }
 
 impl Guard {
@@ -40,6 +48,7 @@ impl Guard {
             bytes: AtomicU64::new(0),
             stopped: AtomicU8::new(0),
             interrupt: AtomicBool::new(false),
+            on_stop: Mutex::new(Box::new(|| {})),
         }
     }
 
@@ -97,6 +106,16 @@ impl Guard {
         // The first reason stays.
         let _ = self.stopped.compare_exchange(0, stop as u8, Ordering::SeqCst, Ordering::SeqCst);
         self.interrupt.store(true, Ordering::SeqCst);
+        (self.on_stop.lock().unwrap_or_else(PoisonError::into_inner))();
+    }
+
+    /// What else is done to stop the work: at once if it has been stopped already.
+    pub(super) fn on_stop(&self, mut action: impl FnMut() + Send + 'static) {
+        let mut on_stop = self.on_stop.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.reason().is_some() {
+            action();
+        }
+        *on_stop = Box::new(action);
     }
 
     fn reason(&self) -> Option<Stop> {

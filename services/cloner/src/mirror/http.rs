@@ -13,20 +13,21 @@ use gix::protocol::transport::client::blocking_io::http::{
 use url::Url;
 
 use super::guard::Guard;
-use crate::source::Reach;
+use crate::CloneError;
+use crate::source::Route;
 
 /// The transport of one fetch. `url` must be the end of its redirects: none is followed from here.
 pub(super) fn transport<'guard>(
     url: &Url,
     git_url: gix::Url,
-    reach: &Reach,
+    route: &Route,
     guard: &'guard Guard,
-) -> (Transport<Metered<'guard>>, Box<dyn Any>) {
+) -> Result<(Transport<Metered<'guard>>, Box<dyn Any>), CloneError> {
     let metered = Metered { inner: Remote::default(), guard };
     let transport = Transport::new_http(metered, git_url, Protocol::V2, false);
-    let (reach, url) = (reach.clone(), url.clone());
+    let configure = route.configure(url)?;
     let client = ClientOptions {
-        configure_client: Some(Box::new(move |builder| Ok(reach.configure(&url, builder)))),
+        configure_client: Some(Box::new(move |builder| Ok(configure(builder)))),
         configure_request: None,
     };
     let options = Options {
@@ -34,7 +35,7 @@ pub(super) fn transport<'guard>(
         backend: Some(Arc::new(Mutex::new(client))),
         ..Options::default()
     };
-    (transport, Box::new(options))
+    Ok((transport, Box::new(options)))
 }
 
 /// The HTTP client of gix behind the guard.

@@ -7,7 +7,7 @@ use caffeine_model::WorkspaceId;
 
 use super::{disk, lock, mirror_name, mirrors};
 use crate::CloneError;
-use crate::source::Address;
+use crate::source::Location;
 
 /// Removes every mirror but those of these addresses, and says how many of the others stay because a job uses them.
 ///
@@ -17,7 +17,7 @@ pub(crate) fn keep_only(data_dir: &Path, addresses: &[(WorkspaceId, String)]) ->
     // What is no address has no mirror.
     let kept: HashSet<String> = addresses
         .iter()
-        .filter_map(|(workspace, text)| Some(mirror_name(*workspace, &Address::parse(text).ok()?)))
+        .filter_map(|(workspace, text)| Some(mirror_name(*workspace, &Location::parse(text).ok()?)))
         .collect();
     let folder = mirrors(data_dir);
     let entries = match std::fs::read_dir(&folder) {

@@ -13,13 +13,15 @@ use crate::CloneError;
 const MAX_PATH_BYTES: usize = 1_024;
 /// Of a path that breaks the rules, as much is kept.
 const MAX_LOSSY_CHARS: usize = 200;
+/// All paths of a listing together are at most this long: a listing is held in memory.
+const MAX_PATHS_BYTES: usize = 64 * 1024 * 1024;
 /// A folder whose object is larger is not listed.
 const MAX_TREE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How much of a tree is listed.
 #[derive(Debug, Clone, Copy)]
 pub struct ListLimits {
-    /// Most entries.
+    /// Most entries; and most folders, which a tree can have without having files.
     pub max_files: usize,
     /// Deepest folder; the top is 0.
     pub max_depth: usize,
@@ -125,8 +127,15 @@ impl Mirror {
     pub fn list(&self, object: Oid, limits: ListLimits) -> Result<Listing, CloneError> {
         let repository = self.open()?;
         let found = resolve(&repository, object)?;
-        let mut walk =
-            Walk { repository: &repository, limits, entries: Vec::new(), pending: Vec::new(), truncated: false };
+        let mut walk = Walk {
+            repository: &repository,
+            limits,
+            entries: Vec::new(),
+            pending: Vec::new(),
+            folders: 0,
+            path_bytes: 0,
+            truncated: false,
+        };
         walk.pending.push(Folder { tree: found.tree, path: Vec::new(), depth: 0 });
         walk.run();
         let Walk { entries, truncated, .. } = walk;
@@ -185,6 +194,10 @@ struct Walk<'a> {
     limits: ListLimits,
     entries: Vec<Raw>,
     pending: Vec<Folder>,
+    /// Folders that were found.
+    folders: usize,
+    /// Length of the paths of all entries and folders.
+    path_bytes: usize,
     truncated: bool,
 }
 
@@ -202,7 +215,9 @@ impl Walk<'_> {
     }
 
     fn full(&mut self) -> bool {
-        let full = self.entries.len() >= self.limits.max_files;
+        let full = self.entries.len() >= self.limits.max_files
+            || self.folders > self.limits.max_files
+            || self.path_bytes > MAX_PATHS_BYTES;
         self.truncated |= full;
         full
     }
@@ -241,7 +256,11 @@ impl Walk<'_> {
                     self.truncated = true;
                     self.push(path, true, target, EntryKind::Tree, 0, Some(SkipReason::Limit));
                 }
-                EntryKind::Tree => folders.push(Folder { tree: target, path, depth: folder.depth + 1 }),
+                EntryKind::Tree => {
+                    self.folders += 1;
+                    self.path_bytes += path.len();
+                    folders.push(Folder { tree: target, path, depth: folder.depth + 1 });
+                }
                 EntryKind::Commit => {
                     self.push(path, bad_name, target, EntryKind::Commit, 0, Some(SkipReason::Submodule));
                 }
@@ -271,6 +290,7 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, path: Vec<u8>, bad_name: bool, oid: Oid, kind: EntryKind, size: u64, skip: Option<SkipReason>) {
+        self.path_bytes += path.len();
         self.entries.push(Raw { path, bad_name, oid, mode: u32::from(mode(kind)), size, skip });
     }
 }

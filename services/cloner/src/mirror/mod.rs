@@ -6,12 +6,14 @@
 //! - No configuration but our own is read, nothing is ever checked out, and no program runs because of what a
 //!   repository contains.
 
+mod evict;
 mod fetch;
 mod guard;
 mod http;
 mod keep;
 mod list;
 mod read;
+mod ssh;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -19,15 +21,17 @@ use std::path::{Path, PathBuf};
 use caffeine_model::WorkspaceId;
 
 use crate::CloneError;
-use crate::source::Address;
+use crate::source::Location;
 
-pub use fetch::{Fetched, Want};
+pub(crate) use evict::evict;
+pub use fetch::{Endpoint, Fetched, Want};
 pub use guard::Guard;
 pub(crate) use keep::keep_only;
 #[cfg(any(test, fuzzing))]
 pub(crate) use list::readable_paths;
 pub use list::{ListLimits, Listed, Listing, SkipReason};
 pub use read::{BlobReader, Blobs};
+pub(crate) use ssh::KeyFolder;
 
 /// More packs than this, and the mirror is made anew: nothing here packs them together.
 const MAX_PACKS: usize = 20;
@@ -36,6 +40,8 @@ const MAX_PACKS: usize = 20;
 #[derive(Debug)]
 pub struct Mirror {
     folder: PathBuf,
+    /// For deploy keys while they are used.
+    scratch: PathBuf,
     max_object_bytes: u64,
     /// Held until this value is dropped.
     _lock: File,
@@ -49,14 +55,15 @@ impl Mirror {
     pub fn take(
         data_dir: &Path,
         workspace: WorkspaceId,
-        address: &Address,
+        address: &Location,
         max_object_bytes: u64,
     ) -> Result<Self, CloneError> {
         let mirrors = mirrors(data_dir);
         let name = mirror_name(workspace, address);
         std::fs::create_dir_all(&mirrors).map_err(|error| disk("make the folder of mirrors", &error))?;
         let lock = lock(&mirrors, &name)?;
-        let mirror = Self { folder: mirrors.join(name), max_object_bytes, _lock: lock };
+        evict::touch(&lock).map_err(|error| disk("note the use of a mirror", &error))?;
+        let mirror = Self { folder: mirrors.join(name), scratch: scratch(data_dir), max_object_bytes, _lock: lock };
         if mirror.packs() > MAX_PACKS {
             mirror.discard()?;
         }
@@ -124,6 +131,11 @@ impl Mirror {
     }
 }
 
+/// Where deploy keys lie while they are used.
+pub(crate) fn scratch(data_dir: &Path) -> PathBuf {
+    data_dir.join("keys")
+}
+
 /// The folder of all mirrors.
 fn mirrors(data_dir: &Path) -> PathBuf {
     data_dir.join("mirrors")
@@ -145,7 +157,7 @@ fn lock(mirrors: &Path, name: &str) -> Result<File, CloneError> {
 }
 
 /// The folder's name: an address of another workspace is another mirror.
-fn mirror_name(workspace: WorkspaceId, address: &Address) -> String {
+fn mirror_name(workspace: WorkspaceId, address: &Location) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("caffeine 2026 mirror");
     hasher.update(workspace.as_uuid().as_bytes());
     hasher.update(address.to_string().as_bytes());

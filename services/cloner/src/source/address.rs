@@ -88,10 +88,19 @@ impl HostPort {
     /// Whether the address is at this host and port.
     #[must_use]
     pub fn matches(&self, url: &Url) -> bool {
-        match (url.host_str(), url.port_or_known_default()) {
-            (Some(host), Some(port)) => self.0 == format!("{host}:{port}"),
-            _ => false,
-        }
+        self.is(&Self::of(url))
+    }
+
+    /// Whether this is the host and port, written as [`HostPort::of`] writes them.
+    #[must_use]
+    pub(crate) fn is(&self, host_port: &str) -> bool {
+        self.0 == host_port
+    }
+
+    /// Host and port of an address.
+    pub(crate) fn of(url: &Url) -> String {
+        let port = url.port_or_known_default().unwrap_or_default();
+        format!("{}:{port}", url.host_str().unwrap_or_default())
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::header::{CONTENT_TYPE, LOCATION};
 use url::Url;
 
 use super::network::PrivateAddress;
-use super::{Address, Reach};
+use super::{Address, HostPort, Route};
 use crate::CloneError;
 
 /// Redirects that are followed; hosts use one or two (http to https, `name` to `name.git`).
@@ -34,11 +34,15 @@ pub struct Answer {
 ///
 /// # Errors
 /// A sentence that says what is wrong with the address and what to do.
-pub async fn look(reach: &Reach, address: &Address, ask_default: bool) -> Result<Answer, CloneError> {
+pub async fn look(route: &Route, address: &Address, ask_default: bool) -> Result<Answer, CloneError> {
     let mut base = address.clone();
     for _ in 0..=MAX_HOPS {
         let question = format!("{}{QUESTION}", base.url().as_str().trim_end_matches('/'));
-        let mut request = reach.client(base.url())?.get(&question);
+        let mut request = route.client(base.url())?.get(&question);
+        let login = route.credential().and_then(|credential| credential.login(base.url()));
+        if let Some(login) = login {
+            request = request.basic_auth(login.user, Some(login.token));
+        }
         if !ask_default {
             // The second version of the protocol answers briefly; the first one names the default branch at once.
             request = request.header("Git-Protocol", "version=2");
@@ -46,7 +50,7 @@ pub async fn look(reach: &Reach, address: &Address, ask_default: bool) -> Result
         let response = request.send().await.map_err(|error| not_reached(base.url(), &error))?;
         let status = response.status();
         if !status.is_redirection() {
-            check_status(base.url(), status)?;
+            check_status(base.url(), status, login.is_some())?;
             let answers = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == ANSWER.as_bytes());
             if !answers {
                 return Err(not_git(base.url()));
@@ -80,9 +84,10 @@ fn next_hop(question: &str, base: &Url, location: &str) -> Result<Address, Clone
     Ok(next)
 }
 
-fn check_status(url: &Url, status: StatusCode) -> Result<(), CloneError> {
+fn check_status(url: &Url, status: StatusCode, signed_in: bool) -> Result<(), CloneError> {
     match status {
         status if status.is_success() => Ok(()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if signed_in => Err(not_accepted(url)),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(CloneError::refused(
             "needs_credentials",
             format!(
@@ -103,6 +108,17 @@ fn check_status(url: &Url, status: StatusCode) -> Result<(), CloneError> {
     }
 }
 
+/// The sentence for a credential that the host does not want.
+pub(crate) fn not_accepted(address: &dyn std::fmt::Display) -> CloneError {
+    CloneError::refused(
+        "credentials_refused",
+        format!(
+            "{address} does not exist or does not accept the stored credential: check the address, and replace the \
+             credential if it has expired"
+        ),
+    )
+}
+
 fn not_git(url: &Url) -> CloneError {
     CloneError::refused(
         "not_git",
@@ -116,7 +132,7 @@ fn not_reached(url: &Url, error: &reqwest::Error) -> CloneError {
     let mut source = error.source();
     while let Some(cause) = source {
         if cause.is::<PrivateAddress>() {
-            return super::network::private(url);
+            return super::network::private(&HostPort::of(url));
         }
         deepest = Some(cause);
         source = cause.source();

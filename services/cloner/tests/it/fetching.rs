@@ -3,6 +3,8 @@
 use caffeine_cloner::mirror::Listing;
 use caffeine_testkit::git::{Entry, GitFixture};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::support::{Desk, contents, redirect, summary, web_server};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +111,8 @@ async fn redirects_are_followed() {
 async fn probes_tell_the_default_branch() {
     let git = GitFixture::with_files([("a", "1")]);
     let served = git.serve().await;
-    let fetcher = Desk::new([served.host()]).fetcher();
-    assert_eq!(fetcher.probe(&served.url()).await, Ok(Some("refs/heads/main".to_owned())));
-    assert!(fetcher.probe("file:///etc").await.is_err());
+    let desk = Desk::new([served.host()]);
+    let probe = async |url: &str| desk.fetcher().probe(&desk.source(url), &CancellationToken::new()).await;
+    assert_eq!(probe(&served.url()).await, Ok(Some("refs/heads/main".to_owned())));
+    assert!(probe("file:///etc").await.is_err());
 }

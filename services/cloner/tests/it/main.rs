@@ -6,7 +6,12 @@
 
 mod bad_input;
 mod fetching;
+mod hostile;
 mod mirrors;
+mod names;
 mod planning;
+mod private;
 mod service;
+mod ssh;
+mod sshd;
 mod support;

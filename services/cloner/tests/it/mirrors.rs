@@ -1,13 +1,13 @@
 //! The cache of mirrors: used, shared, lost and damaged.
 
-use caffeine_cloner::CloneError;
 use caffeine_cloner::mirror::Mirror;
-use caffeine_cloner::source::Address;
+use caffeine_cloner::source::Location;
+use caffeine_cloner::{CloneError, Source};
 use caffeine_model::{Oid, WorkspaceId};
 use caffeine_testkit::git::{Entry, GitFixture};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Desk, contents, summary};
+use crate::support::{Desk, contents, noise, summary};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_fetch_brings_only_the_change() {
@@ -50,13 +50,13 @@ async fn a_lost_mirror_is_fetched_by_commit() {
             desk.lose_disk();
         }
         let fetcher = desk.fetcher();
-        let mirror = fetcher.ensure(desk.workspace, &served.url(), pinned.commit, anew, &cancelled).await.unwrap();
+        let mirror = fetcher.ensure(&desk.source(&served.url()), pinned.commit, anew, &cancelled).await.unwrap();
         let blobs = mirror.blobs(1024).unwrap();
         assert_eq!(blobs.reader().read(pinned.files[0].oid, 1).unwrap(), b"1");
     }
 
     let gone = Oid::from_bytes(&[3; 20]).unwrap();
-    let error = desk.fetcher().ensure(desk.workspace, &served.url(), gone, false, &cancelled).await.unwrap_err();
+    let error = desk.fetcher().ensure(&desk.source(&served.url()), gone, false, &cancelled).await.unwrap_err();
     assert!(matches!(error, CloneError::Refused { code: "commit_gone", .. }), "{error:?}");
 }
 
@@ -89,7 +89,8 @@ async fn one_job_per_mirror() {
     assert_eq!(desk.obtain(&served.url(), "").await.unwrap_err(), CloneError::Busy);
     // Another workspace has another mirror.
     let fetcher = desk.fetcher();
-    let other = fetcher.obtain(WorkspaceId::generate(), &served.url(), "", &CancellationToken::new()).await;
+    let other =
+        fetcher.obtain(&Source::open(WorkspaceId::generate(), served.url()), "", &CancellationToken::new()).await;
     assert!(other.is_ok());
     drop(held);
     assert!(desk.obtain(&served.url(), "").await.is_ok());
@@ -102,7 +103,7 @@ async fn a_cancelled_job_stops() {
     let desk = Desk::new([served.host()]);
     let cancelled = CancellationToken::new();
     cancelled.cancel();
-    let error = desk.fetcher().obtain(desk.workspace, &served.url(), "", &cancelled).await.unwrap_err();
+    let error = desk.fetcher().obtain(&desk.source(&served.url()), "", &cancelled).await.unwrap_err();
     assert_eq!(error, CloneError::Stopped);
 }
 
@@ -147,8 +148,34 @@ async fn a_mirror_of_many_packs_is_made_anew() {
 #[test]
 fn a_mirror_without_anything() {
     let folder = tempfile::tempdir().unwrap();
-    let address = Address::parse("https://example.org/x.git").unwrap();
+    let address = Location::parse("https://example.org/x.git").unwrap();
     let mirror = Mirror::take(folder.path(), WorkspaceId::generate(), &address, 1024).unwrap();
     assert!(!mirror.has_commit(Oid::from_bytes(&[1; 20]).unwrap()));
     mirror.discard().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_unused_mirrors_make_room() {
+    let gits: Vec<GitFixture> = (0..3).map(|n| GitFixture::with_files([("noise", noise(n + 1, 200_000))])).collect();
+    let mut served = Vec::new();
+    for git in &gits {
+        served.push(git.serve().await);
+    }
+    let mut desk = Desk::new(served.iter().map(caffeine_testkit::git::ServedRepo::host));
+    let one = desk.obtain(&served[0].url(), "").await.unwrap().bytes;
+    // Room for two and a bit.
+    desk.config.max_mirror_bytes = one * 5 / 2;
+    let count = || {
+        let entries = std::fs::read_dir(desk.folder.path().join("mirrors")).unwrap().flatten();
+        entries.filter(|entry| entry.path().is_dir()).count()
+    };
+    drop(desk.obtain(&served[1].url(), "").await.unwrap());
+    assert_eq!(count(), 2, "both fit");
+    // The first is used again, so the second is the oldest when the third comes.
+    let first = desk.obtain(&served[0].url(), "").await.unwrap();
+    drop(desk.obtain(&served[2].url(), "").await.unwrap());
+    assert_eq!(count(), 2);
+    let again = desk.obtain(&served[1].url(), "").await.unwrap();
+    assert!(again.bytes > one / 2, "it was gone and came again: {} bytes", again.bytes);
+    assert_eq!(contents(&first).len(), 1, "what is in use stays");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use caffeine_bus::{Bus, BusConfig, Outgoing, StorageProfile, provision};
-use caffeine_cloner::{ClonerConfig, ClonerService, Fetcher};
+use caffeine_cloner::{ClonerConfig, ClonerService, Fetcher, Vault};
 use caffeine_contract::v1::run_transition::Transition;
 use caffeine_contract::{Message, Scope, Stream, Subjects, headers, id_bytes, v1};
 use caffeine_kit::{Clients, Service as _};
@@ -47,7 +47,10 @@ impl Bench {
             ..ClonerConfig::default()
         };
         let clients = Clients { bus: bus.clone(), store: records.store.clone() };
-        let cloner = ClonerService::from_parts(clients, Fetcher::new(config).unwrap());
+        let cloner = {
+            let vault = Vault::new(records.store.clone(), None).unwrap();
+            ClonerService::from_parts(clients, Fetcher::new(config).unwrap(), vault)
+        };
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(cloner.run(shutdown.clone()));
         Self { records, broker, bus, folder, shutdown, running }

@@ -1,10 +1,13 @@
 //! What the tests share: a fetcher with a folder of its own, web servers that are no git servers, and a run.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use caffeine_cloner::mirror::{Listed, SkipReason};
-use caffeine_cloner::{CloneError, ClonerConfig, Fetcher, Obtained};
+use caffeine_cloner::source::{Credential, HostPort};
+use caffeine_cloner::{CloneError, ClonerConfig, Fetcher, Obtained, Source};
 use caffeine_model::{Oid, RepositoryId, RunId, WorkId, WorkspaceId};
+use caffeine_sealed::Secret;
 use caffeine_store::Store;
 use caffeine_store::cloner::NewSnapshot;
 use caffeine_testkit::TestDatabase;
@@ -32,12 +35,27 @@ impl Desk {
         Self { folder, workspace: WorkspaceId::generate(), config }
     }
 
+    /// A repository that anybody may read, in the desk's workspace.
+    pub(crate) fn source(&self, url: &str) -> Source {
+        Source::open(self.workspace, url)
+    }
+
+    /// The same behind a credential for this host.
+    pub(crate) fn locked(&self, url: &str, host: &str, secret: Secret) -> Source {
+        let credential = Credential::new(HostPort::parse(host).unwrap(), secret);
+        Source { credential: Some(Arc::new(credential)), ..self.source(url) }
+    }
+
+    pub(crate) async fn obtain_from(&self, source: &Source) -> Result<Obtained, CloneError> {
+        self.fetcher().obtain(source, "", &CancellationToken::new()).await
+    }
+
     pub(crate) fn fetcher(&self) -> Fetcher {
         Fetcher::new(self.config.clone()).unwrap()
     }
 
     pub(crate) async fn obtain(&self, url: &str, reference: &str) -> Result<Obtained, CloneError> {
-        self.fetcher().obtain(self.workspace, url, reference, &CancellationToken::new()).await
+        self.fetcher().obtain(&self.source(url), reference, &CancellationToken::new()).await
     }
 
     /// The sentence that a refusal says, after checking its word.
@@ -75,6 +93,18 @@ pub(crate) fn contents(obtained: &Obtained) -> Vec<(String, Vec<u8>)> {
     let reader = blobs.reader();
     let travelling = obtained.listing.files.iter().filter(|file| file.skip.is_none());
     travelling.map(|file| (file.path.to_string(), reader.read(file.oid, file.size).unwrap())).collect()
+}
+
+/// Bytes that no packer makes smaller.
+pub(crate) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..bytes).map(|_| next()).collect()
 }
 
 /// A web server that gives every request the same answer. Ends with the test's runtime.

@@ -1,6 +1,7 @@
 //! HTTP: handlers that translate, and nothing else.
 
 mod auth;
+mod credentials;
 mod documents;
 mod legacy;
 mod problem;
@@ -13,11 +14,14 @@ mod shell;
 mod sources;
 mod stream;
 mod system;
+mod test_connection;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use caffeine_bus::Bus;
 use caffeine_embedding::Embedder;
+use caffeine_sealed::PublicKey;
 use caffeine_store::Store;
 use caffeine_store::gateway::Versions;
 use poem::endpoint::BoxEndpoint;
@@ -36,9 +40,12 @@ use shell::Shell;
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct App {
+    pub(crate) bus: Bus,
     pub(crate) store: Store,
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) versions: Versions,
+    /// What credentials are sealed to, if any are kept.
+    pub(crate) credential_key: Option<PublicKey>,
     pub(crate) bell: Arc<Notify>,
     pub(crate) canceller: Canceller,
     /// Rung after the deletion of a repository was asked for.
@@ -53,6 +60,8 @@ pub(crate) struct App {
 enum Tag {
     /// Git repositories and how far their documentation is.
     Repositories,
+    /// What private git hosts ask for.
+    Credentials,
     /// Single runs of the pipeline over one commit.
     Runs,
     /// What was written.
@@ -70,6 +79,8 @@ enum Tag {
 type Operations = (
     system::SystemApi,
     repositories::RepositoriesApi,
+    credentials::CredentialsApi,
+    test_connection::TestConnectionApi,
     runs::RunsApi,
     documents::DocumentsApi,
     prompts::PromptsApi,
@@ -104,6 +115,8 @@ fn operations(app: &App) -> Operations {
     (
         system::SystemApi,
         repositories::RepositoriesApi { app: app.clone() },
+        credentials::CredentialsApi { app: app.clone() },
+        test_connection::TestConnectionApi { app: app.clone() },
         runs::RunsApi { app: app.clone() },
         documents::DocumentsApi { app: app.clone() },
         prompts::PromptsApi { app: app.clone() },

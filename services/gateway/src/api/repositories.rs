@@ -13,7 +13,8 @@ use super::auth::{Auth, Principal};
 use super::runs_view::Run;
 use super::{ApiError, App, Tag};
 use crate::domain::announce::{announce, delete_command};
-use crate::domain::{cursor, reference, url};
+use crate::domain::target::Opener;
+use crate::domain::{cursor, reference, target};
 
 /// How many documents one run may write.
 const MAX_DOCUMENTS: usize = 20;
@@ -27,8 +28,11 @@ pub(crate) struct RepositoriesApi {
 /// A repository to be added.
 #[derive(Debug, Object)]
 struct AddRepository {
-    /// Its `https://` or `http://` address, without credentials.
+    /// Its `https://` or `http://` address, without credentials; with a credential of the kind `ssh_key`, one over ssh.
     url: String,
+    /// Identifier of the credential that its host asks for. Of a repository that is known already it takes the place of
+    /// the former.
+    credential: Option<Uuid>,
     /// Shown to people; the last part of the address if absent.
     name: Option<String>,
     /// Branch, tag or full commit id; the default branch if absent.
@@ -237,20 +241,28 @@ impl App {
 
     /// Adds a repository by address alone, as the older system did.
     pub(crate) async fn add_by_url(&self, who: &Principal, url: String) -> Result<RepositoryRow, ApiError> {
-        let body = AddRepository { url, name: None, reference: None, documents: None };
+        let body = AddRepository { url, credential: None, name: None, reference: None, documents: None };
         let (added, _) = self.add_repository(who, body).await?;
         self.repository(who, RepositoryId::from_uuid(added.repository.id)).await
     }
 
     async fn add_repository(&self, who: &Principal, body: AddRepository) -> Result<(AddedRepository, bool), ApiError> {
-        let url = url::check(&body.url).map_err(|error| ApiError::refused(error.code(), "/url", error.to_string()))?;
+        let credential = self.named_credential(who, body.credential).await?;
+        let opener = credential.as_ref().map(|row| Opener { kind: &row.kind, host: &row.host });
+        let target = target::check(&body.url, opener)
+            .map_err(|error| ApiError::refused(error.code(), error.pointer(), error.to_string()))?;
         let reference = reference::check(body.reference.as_deref().unwrap_or_default())
             .map_err(|error| ApiError::refused("ref_malformed", "/ref", error.to_string()))?;
         let name = match text("/name", body.name.as_deref(), 200)? {
-            "" => url::default_name(&url),
+            "" => target.name,
             name => name.to_owned(),
         };
-        let new = NewRepository { name, url: url.into(), reference: reference.to_owned() };
+        let new = NewRepository {
+            name,
+            url: target.url,
+            reference: reference.to_owned(),
+            credential: credential.map(|row| row.id),
+        };
         let documents = self.documents(who, body.documents.as_deref()).await?;
         let run = NewRun { documents: &documents, versions: &self.versions, announce: &announce, now: Utc::now() };
         let created = self.store.create_repository(who.workspace, &new, run).await.map_err(run_error)?;

@@ -25,7 +25,7 @@ pub(crate) fn announce(run: &RunStart) -> Vec<OutboxBody> {
         scope: None,
         url: run.url.clone(),
         r#ref: run.reference.clone(),
-        credential_id: bytes::Bytes::new(),
+        credential_id: run.credential.map(|id| id_bytes(id.as_uuid())).unwrap_or_default(),
     };
     let documents = run.documents.iter().map(|document| outbox_body(&scope, document_requested(document)));
     std::iter::once(outbox_body(&scope, clone)).chain(documents).collect()

@@ -1,11 +1,13 @@
 //! The gateway's rules, free of HTTP, SQL and the bus.
 
 pub(crate) mod announce;
+pub(crate) mod credential;
 pub(crate) mod cursor;
 pub(crate) mod facts;
 pub(crate) mod legacy;
 pub(crate) mod reference;
 pub(crate) mod stages;
+pub(crate) mod target;
 pub(crate) mod template;
 pub(crate) mod token;
 pub(crate) mod url;

@@ -20,7 +20,9 @@ pub(crate) enum UrlError {
     Helper,
     #[error("Files of this machine are not read through the API. Give the https:// address of the repository.")]
     Local,
-    #[error("SSH is not supported. Give the https:// address of the repository.")]
+    #[error(
+        "SSH is read with a credential of the kind `ssh_key` only. Give the https:// address of the repository, or name such a credential."
+    )]
     Ssh,
     #[error("The git protocol is neither encrypted nor signed. Give the https:// address of the repository.")]
     GitProtocol,

@@ -9,6 +9,7 @@ use caffeine_embedding::StaticTable;
 use caffeine_gateway::{GatewayConfig, GatewayService, generate_token};
 use caffeine_kit::{Clients, Service};
 use caffeine_model::{ANALYSER, EMBEDDING_MODEL, Generation, Lane, RepositoryId, RunId, WorkspaceId};
+use caffeine_sealed::PrivateKey;
 use caffeine_store::Store;
 use caffeine_testkit::{TestBus, TestDatabase, eventually};
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -30,6 +31,8 @@ pub(crate) struct Fixture {
     pub(crate) bus: Bus,
     pub(crate) base: String,
     pub(crate) token: String,
+    /// The cloner's half of the pair.
+    pub(crate) credential_key: PrivateKey,
     pub(crate) http: Client,
     pub(crate) stop: CancellationToken,
     pub(crate) task: JoinHandle<anyhow::Result<()>>,
@@ -54,9 +57,11 @@ impl Fixture {
         let bus = Bus::connect(&config).await.unwrap();
         provision(&bus, StorageProfile::Embedded).await.unwrap();
         let token = generate_token().unwrap();
+        let credential_key = PrivateKey::generate();
         let config = GatewayConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
             admin_token: Some(token.clone().into()),
+            credential_public_key: Some(credential_key.public().to_string()),
             ..GatewayConfig::default()
         };
         let clients = Clients { bus: bus.clone(), store: store.clone() };
@@ -66,7 +71,7 @@ impl Fixture {
         let stop = CancellationToken::new();
         let task = tokio::spawn(gateway.run(stop.clone()));
         let http = Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
-        Self { store, bus, base, token, http, stop, task, nats, database }
+        Self { store, bus, base, token, credential_key, http, stop, task, nats, database }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -4,6 +4,7 @@
 
 mod auth;
 mod bootstrap;
+mod credentials;
 mod documents;
 mod endings;
 mod fixture;

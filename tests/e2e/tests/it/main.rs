@@ -1,6 +1,7 @@
 //! The whole system: five processes, real servers, real git over HTTP.
 
 mod bad_input;
+mod bombs;
 mod cancel;
 mod chaos;
 mod delete;
@@ -12,5 +13,6 @@ mod incremental;
 mod kills;
 mod messages_api;
 mod odd;
+mod secrets;
 mod undisturbed;
 mod unwelcome;

@@ -1,0 +1,163 @@
+//! Credentials for git hosts. Their boxes go in here and never come out to the gateway again.
+
+use caffeine_model::{CredentialId, WorkspaceId};
+use chrono::{DateTime, Utc};
+
+use crate::{Store, StoreError};
+
+/// A credential to be stored.
+#[derive(Debug)]
+pub struct NewCredential {
+    /// Its identifier, which its box is sealed for.
+    pub id: CredentialId,
+    /// Shown to people, unique in the workspace.
+    pub name: String,
+    /// Its kind in one word.
+    pub kind: &'static str,
+    /// The only `host:port` it may be shown to.
+    pub host: String,
+    /// The box.
+    pub sealed: Vec<u8>,
+}
+
+/// A credential without its box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialRow {
+    /// Its identifier.
+    pub id: CredentialId,
+    /// Shown to people.
+    pub name: String,
+    /// Its kind in one word.
+    pub kind: String,
+    /// The only `host:port` it may be shown to.
+    pub host: String,
+    /// When it was stored.
+    pub created_at: DateTime<Utc>,
+    /// When its secret was last replaced.
+    pub replaced_at: Option<DateTime<Utc>>,
+    /// How many repositories use it.
+    pub repositories: i64,
+}
+
+struct Raw {
+    credential_id: uuid::Uuid,
+    name: String,
+    kind: String,
+    host: String,
+    created_at: DateTime<Utc>,
+    replaced_at: Option<DateTime<Utc>>,
+    repositories: i64,
+}
+
+impl From<Raw> for CredentialRow {
+    fn from(raw: Raw) -> Self {
+        Self {
+            id: CredentialId::from_uuid(raw.credential_id),
+            name: raw.name,
+            kind: raw.kind,
+            host: raw.host,
+            created_at: raw.created_at,
+            replaced_at: raw.replaced_at,
+            repositories: raw.repositories,
+        }
+    }
+}
+
+impl Store {
+    /// Stores a credential.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] if the workspace has one of that name.
+    pub async fn create_credential(&self, workspace: WorkspaceId, new: &NewCredential) -> Result<(), StoreError> {
+        sqlx::query!(
+            "INSERT INTO credentials (credential_id, workspace_id, name, kind, host, sealed) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            new.id.as_uuid(),
+            workspace.as_uuid(),
+            new.name,
+            new.kind,
+            new.host,
+            new.sealed
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Puts another box in the place of a credential's. The new one is sealed for the same place. Says whether there is
+    /// such a credential.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn replace_credential(
+        &self,
+        workspace: WorkspaceId,
+        id: CredentialId,
+        sealed: &[u8],
+    ) -> Result<bool, StoreError> {
+        let replaced = sqlx::query!(
+            "UPDATE credentials SET sealed = $3, replaced_at = now() WHERE workspace_id = $1 AND credential_id = $2",
+            workspace.as_uuid(),
+            id.as_uuid(),
+            sealed
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(replaced.rows_affected() == 1)
+    }
+
+    /// Forgets a credential; repositories that used it go on without. Says whether there was one.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn delete_credential(&self, workspace: WorkspaceId, id: CredentialId) -> Result<bool, StoreError> {
+        let deleted = sqlx::query!(
+            "DELETE FROM credentials WHERE workspace_id = $1 AND credential_id = $2",
+            workspace.as_uuid(),
+            id.as_uuid()
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(deleted.rows_affected() == 1)
+    }
+
+    /// The credentials of a workspace, by name.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn credentials(&self, workspace: WorkspaceId, limit: i64) -> Result<Vec<CredentialRow>, StoreError> {
+        let rows = sqlx::query_as!(
+            Raw,
+            r#"SELECT c.credential_id, c.name, c.kind, c.host, c.created_at, c.replaced_at,
+                      (SELECT count(*) FROM repositories p WHERE p.credential_id = c.credential_id) AS "repositories!"
+               FROM credentials c WHERE c.workspace_id = $1 ORDER BY c.name LIMIT $2"#,
+            workspace.as_uuid(),
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(CredentialRow::from).collect())
+    }
+
+    /// One credential of a workspace.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn credential(
+        &self,
+        workspace: WorkspaceId,
+        id: CredentialId,
+    ) -> Result<Option<CredentialRow>, StoreError> {
+        let row = sqlx::query_as!(
+            Raw,
+            r#"SELECT c.credential_id, c.name, c.kind, c.host, c.created_at, c.replaced_at,
+                      (SELECT count(*) FROM repositories p WHERE p.credential_id = c.credential_id) AS "repositories!"
+               FROM credentials c WHERE c.workspace_id = $1 AND c.credential_id = $2"#,
+            workspace.as_uuid(),
+            id.as_uuid()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(CredentialRow::from))
+    }
+}
