@@ -42,14 +42,16 @@ async fn housekeeper(stack: &Stack) {
         .env("CAFFEINE_HOUSEKEEPER_DATABASE_URL_FILE", folder.join("housekeeper.database-url"))
         .env("CAFFEINE_HOUSEKEEPER_REAPER_AGE_SECONDS", "0")
         .env("CAFFEINE_HOUSEKEEPER_SWEEP_AGE_SECONDS", "0")
-        .stderr(std::fs::File::create(&log).unwrap())
+        .stderr(std::fs::File::create(&log).expect("a log can be made"))
         .spawn()
-        .unwrap();
-    let said = || std::fs::read_to_string(&log).unwrap();
+        .expect("`make test` builds caffeine");
+    let said = || std::fs::read_to_string(&log).expect("the log is there");
     eventually(Duration::from_secs(20), || async { said().contains("serving health") }).await;
     // The first pass begins with the service, and one that has begun comes to its end.
-    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
-    assert!(child.wait().unwrap().success(), "{}", said());
+    let killed = Command::new("kill").arg(child.id().to_string()).status().expect("there is a kill");
+    assert!(killed.success());
+    let ended = child.wait().expect("a child can be waited for");
+    assert!(ended.success(), "{}", said());
     for word in ["Permissions Violation", "a pass ended early"] {
         assert!(!said().contains(word), "{}", said());
     }
@@ -58,7 +60,7 @@ async fn housekeeper(stack: &Stack) {
 /// A service with another one's key, or another one's role, says so at once and ends.
 fn wrong_users(stack: &Stack) {
     let folder = stack.identities();
-    let url = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.database-url"))).unwrap();
+    let url = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.database-url"))).expect("each has one");
     for (name, other) in
         [("cloner", "chunker"), ("chunker", "gateway"), ("embedder", "doc-writer"), ("gateway", "cloner")]
     {
@@ -74,7 +76,7 @@ fn wrong_users(stack: &Stack) {
                 .env("CAFFEINE_DATABASE_URL", url(role))
                 .stdin(Stdio::null())
                 .output()
-                .unwrap();
+                .expect("`make test` builds the services");
             let (took, said) = (started.elapsed(), String::from_utf8_lossy(&output.stderr));
             assert!(!output.status.success() && said.contains(&expected), "{name} as {key}, {role}: {said}");
             assert!(took < Duration::from_secs(2), "{name} as {key}, {role}: {took:?}");
