@@ -111,7 +111,7 @@ fn credential_keys(report: &mut Report, configuration: &Configuration) {
     let public = gateway.credential_public_key.map(|key| key.parse::<PublicKey>());
     match (private, public) {
         (None, None) => {
-            report.note(what, "none: private repositories cannot be read; `caffeine credential-key` makes them")
+            report.note(what, "none: private repositories cannot be read; `caffeine credential-key` makes them");
         }
         (Some(Err(error)), _) => report.problem(what, &format!("`cloner.credential_key`: {error}")),
         (_, Some(Err(error))) => report.problem(what, &format!("`gateway.credential_public_key`: {error}")),

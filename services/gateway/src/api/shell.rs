@@ -89,8 +89,7 @@ impl Shell {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "media_type",
             _ => "malformed_request",
         };
-        // Of poem's own errors; they describe the request and nothing of ours.
-        let detail: String = error.to_string().chars().take(500).collect();
+        let detail: String = without_value(&error.to_string()).chars().take(500).collect();
         Problem::new(status, code, Some(detail)).into_response()
     }
 
@@ -106,6 +105,12 @@ impl Shell {
         methods.dedup();
         methods.join(", ")
     }
+}
+
+/// What poem says about a request that it cannot read, without the value that it found there: it may be a secret in the
+/// wrong place.
+fn without_value(text: &str) -> &str {
+    text.split_once(", found ").map_or(text, |(expected, _)| expected)
 }
 
 /// Whether a path is one of a template's (`/a/{b}` or `/a/:b`).
@@ -175,7 +180,14 @@ fn method_label(method: &Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::{fits, without_value};
+
+    #[test]
+    fn values_are_not_quoted() {
+        let said = "parse request payload error: Expected input type \"Token\", found \"s3cret\". (occurred …)";
+        assert_eq!(without_value(said), "parse request payload error: Expected input type \"Token\"");
+        assert_eq!(without_value("invalid UUID"), "invalid UUID");
+    }
 
     #[test]
     fn paths_fit_templates() {
