@@ -336,11 +336,18 @@ impl Drop for Stack {
         if !std::thread::panicking() {
             return;
         }
-        for name in SERVICES {
-            let log =
-                std::fs::read_to_string(self.folder.path().join(format!("caffeine-{name}.log"))).unwrap_or_default();
+        let mut logs: Vec<PathBuf> = std::fs::read_dir(self.folder.path())
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+            .collect();
+        logs.sort();
+        for path in logs {
+            let log = std::fs::read_to_string(&path).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("--- {name}: the last lines of {}", lines.len());
+            eprintln!("--- {}: the last lines of {}", path.display(), lines.len());
             for line in lines.iter().skip(lines.len().saturating_sub(LOG_LINES)) {
                 eprintln!("{line}");
             }
