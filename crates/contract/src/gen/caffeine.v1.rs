@@ -132,7 +132,7 @@ pub struct ChunksListed {
 pub struct CloneRequested {
     #[prost(message, optional, tag = "1")]
     pub scope: ::core::option::Option<Scope>,
-    /// https://, http:// or ssh address, without credentials.
+    /// Address over https, http or ssh, without credentials.
     #[prost(string, tag = "2")]
     pub url: ::prost::alloc::string::String,
     /// Branch, tag or full commit id; empty for the remote's HEAD.
