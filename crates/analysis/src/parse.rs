@@ -122,13 +122,11 @@ mod tests {
         assert_eq!(parse(Language::Python, &continued).quality, ParseQuality::TimedOut);
     }
 
-    /// Texts for whose every token the scanner goes to the end of the file and back.
+    /// A text for whose every token the scanner goes to the end of the file and back.
     #[test]
     fn what_is_read_over_and_over_is_not_parsed() {
-        for (language, piece) in [(Language::Rust, "#!"), (Language::Rust, "/*/")] {
-            let text = piece.repeat(crate::MAX_PARSE_BYTES / piece.len());
-            assert_eq!(parse_within(language, &text, u32::MAX, READ_BUDGET).quality, ParseQuality::TimedOut, "{piece}");
-        }
+        let text = "#!".repeat(crate::MAX_PARSE_BYTES / 2);
+        assert_eq!(parse_within(Language::Rust, &text, u32::MAX, READ_BUDGET).quality, ParseQuality::TimedOut);
         let ordinary = "fn f() { g(\"text\"); } // A comment.\n".repeat(20_000);
         assert_eq!(parse_within(Language::Rust, &ordinary, u32::MAX, READ_BUDGET / 40).quality, ParseQuality::Full);
     }

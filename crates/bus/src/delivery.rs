@@ -148,29 +148,27 @@ impl Delivery {
             return self.settle(AckKind::Ack, Outcome::Cancelled).await;
         }
         let work = WorkId::derive(scope.run, kind.spec().name, &key);
-        let prior = match self.prior(work, &scope, envelope.redelivered).await {
+        let prior = match self.prior(work, envelope.redelivered).await {
             Ok(prior) => prior,
             Err(failure) => return self.fail_without_job(failure).await,
         };
-        let job = Arc::new(self.job(kind, scope, key, work, &prior.known));
+        let job = Arc::new(self.job(kind, scope, key, work, &prior));
         let _watch = self.reader.bus.cancels.watch(&job.scope, job.cancelled.clone());
 
-        if let Some(rejection) = prior.known.rejected {
+        if let Some(rejection) = prior.rejected {
             return self.reject(handler, &job, rejection).await;
         }
-        if let Some(reason) = envelope.reject_unrun.filter(|_| !prior.known.done) {
+        if let Some(reason) = envelope.reject_unrun.filter(|_| !prior.done) {
             return self.reject(handler, &job, Rejection { code: "undeliverable".to_owned(), reason }).await;
         }
-        if prior.crashes >= table::MAX_CRASHES {
-            let reason = format!("its reader died {} times without a word", prior.crashes);
+        let crashes = if self.facts.delivered > 1 { prior.crashes } else { 0 };
+        if crashes >= table::MAX_CRASHES {
+            let reason = format!("its reader died {crashes} times without a word");
             let rejection = Rejection { code: "kills_its_reader".to_owned(), reason };
             return self.reject(handler, &job, rejection).await;
         }
-        let ended = match self.room(prior.crashes > 0).await {
-            Ok(_room) => match self.interruption(&job) {
-                Some(failure) => Err(failure),
-                None => self.handle(handler, &job).await,
-            },
+        let ended = match self.room(crashes > 0).await {
+            Ok(_room) => self.begin(handler, &job).await,
             Err(failure) => Err(failure),
         };
         match ended {
@@ -209,6 +207,26 @@ impl Delivery {
             }
         };
         self.stop.run_until_cancelled(room).await.ok_or(Failure::HandBack { after: Duration::ZERO })
+    }
+
+    /// Notes that the work begins, unless it must not, and does it. Whoever still waited for room is not to blame when
+    /// the process dies. The first delivery has no past, so it costs no write.
+    async fn begin(&self, handler: &Arc<dyn ErasedHandler>, job: &Arc<Job>) -> Result<(), Failure> {
+        if let Some(failure) = self.interruption(job) {
+            return Err(failure);
+        }
+        if self.facts.delivered > 1 {
+            let noted = self.reader.inbox.delivery_started(job.work, job.scope.workspace, job.scope.run);
+            match self.in_time(noted).await {
+                Ok(()) => {}
+                Err(InboxError::Gone) => return Err(Failure::Cancelled),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the inbox cannot be told");
+                    return Err(Failure::HandBack { after: SOON });
+                }
+            }
+        }
+        self.handle(handler, job).await
     }
 
     /// Runs the handler and publishes what it returns.
@@ -385,11 +403,11 @@ impl Delivery {
     }
 
     /// Asks the inbox, patiently: an outage of the database must not use up deliveries.
-    async fn prior(&self, work: WorkId, scope: &Scope, redelivered: bool) -> Result<Known, Failure> {
+    async fn prior(&self, work: WorkId, redelivered: bool) -> Result<Prior, Failure> {
         let started = Instant::now();
         let mut backoff = delay::Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {
-            let error = match self.in_time(self.ask_inbox(work, scope, redelivered)).await {
+            let error = match self.in_time(self.ask_inbox(work, redelivered)).await {
                 Ok(known) => return Ok(known),
                 Err(InboxError::Gone) => return Err(Failure::Cancelled),
                 Err(error) => error,
@@ -413,18 +431,14 @@ impl Delivery {
             .unwrap_or_else(|silence| Err(InboxError::Unavailable(Box::new(silence))))
     }
 
-    async fn ask_inbox(&self, work: WorkId, scope: &Scope, redelivered: bool) -> Result<Known, InboxError> {
+    async fn ask_inbox(&self, work: WorkId, redelivered: bool) -> Result<Prior, InboxError> {
         let inbox = &self.reader.inbox;
         let mut known = inbox.prior(work).await?;
         if known.rejected.is_some() && redelivered && self.facts.delivered == 1 {
             inbox.forget_rejection(work).await?;
             known = Prior::default();
         }
-        // The first delivery has no past, so it costs no write. Work whose effects are stored can still kill its
-        // reader: its outputs are made again each time.
-        let crashes =
-            if self.facts.delivered > 1 { inbox.delivery_started(work, scope.workspace, scope.run).await? } else { 0 };
-        Ok(Known { known, crashes })
+        Ok(known)
     }
 
     pub(crate) async fn settle(&self, kind: AckKind, outcome: Outcome) -> Outcome {
@@ -444,12 +458,6 @@ impl Delivery {
 /// bring its message back for ever, uncounted.
 fn storable(reason: &str) -> String {
     reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON).collect()
-}
-
-/// What the inbox said, and how many deliveries ended without a word.
-struct Known {
-    known: Prior,
-    crashes: u32,
 }
 
 /// How a job shares its connection while it runs.

@@ -85,6 +85,9 @@ pub trait Handler<M: Message>: Send + Sync + 'static {
 pub struct Prior {
     /// Failed attempts so far.
     pub attempts: u32,
+    /// If this is a repeated delivery: how many before it, the first one too, began and ended without any word, because
+    /// their process died. An inbox that does not count them never calls a message a killer.
+    pub crashes: u32,
     /// The effects are stored; outputs may be missing.
     pub done: bool,
     /// The work was rejected for this reason; the dead letter or the owed outputs may be missing.
@@ -123,13 +126,12 @@ pub trait Inbox: Send + Sync + 'static {
         reason: &str,
     ) -> Result<u32, InboxError>;
 
-    /// Notes that a repeated delivery begins; returns how many began before, the first one too, and ended without any
-    /// word: their process died. An inbox that does not count them never calls a message a killer.
+    /// Notes that the work of a repeated delivery begins now: should its process die, it was this one's.
     ///
     /// # Errors
     /// If the store cannot be reached, or the run is gone.
-    async fn delivery_started(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<u32, InboxError> {
-        Ok(0)
+    async fn delivery_started(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<(), InboxError> {
+        Ok(())
     }
 
     /// Notes that a delivery was handed back or lost by a process that lives. Counting an attempt notes it as well.

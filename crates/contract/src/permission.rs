@@ -111,12 +111,17 @@ impl Subjects {
         publish
     }
 
-    /// Streams and consumers of the contract, by name: no others, and nothing is ever deleted.
+    /// Streams and consumers of the contract, by name: no others are made. Nothing is ever deleted but readers of work
+    /// queues that an earlier version had; their messages stay.
     fn provisioning(&self) -> Vec<String> {
         let mut publish = Vec::new();
         for spec in STREAMS {
             let stream = self.stream(spec.stream);
             publish.extend(["INFO", "CREATE", "UPDATE"].map(|verb| format!("{API}.STREAM.{verb}.{stream}")));
+            if spec.retention == Retention::WorkQueue {
+                publish.push(format!("{API}.CONSUMER.NAMES.{stream}"));
+                publish.push(format!("{API}.CONSUMER.DELETE.{stream}.*"));
+            }
         }
         for (stream, durable) in CONSUMERS.iter().flat_map(|spec| self.durables(spec)) {
             publish.extend([

@@ -27,7 +27,8 @@ impl Inbox for StoreInbox {
             let (code, reason) = detail.split_once(": ").unwrap_or(("rejected", detail.as_str()));
             Rejection { code: code.to_owned(), reason: reason.to_owned() }
         });
-        Ok(Prior { attempts: entry.attempts, done: entry.outcome.as_deref() == Some("done"), rejected })
+        let crashes = entry.open_deliveries.unwrap_or(1);
+        Ok(Prior { attempts: entry.attempts, crashes, done: entry.outcome.as_deref() == Some("done"), rejected })
     }
 
     async fn count_attempt(
@@ -40,7 +41,7 @@ impl Inbox for StoreInbox {
         self.store.inbox_count_attempt(self.table, work, workspace, run, reason).await.map_err(inbox_error)
     }
 
-    async fn delivery_started(&self, work: WorkId, workspace: WorkspaceId, run: RunId) -> Result<u32, InboxError> {
+    async fn delivery_started(&self, work: WorkId, workspace: WorkspaceId, run: RunId) -> Result<(), InboxError> {
         self.store.inbox_delivery_started(self.table, work, workspace, run).await.map_err(inbox_error)
     }
 

@@ -23,6 +23,9 @@ pub enum InboxTable {
 pub struct InboxEntry {
     /// Failed attempts.
     pub attempts: u32,
+    /// Deliveries that began and have not ended with a word; `None` if there is no row. The first delivery writes
+    /// nothing when it begins.
+    pub open_deliveries: Option<u32>,
     /// `done`, `rejected`, or nothing yet.
     pub outcome: Option<String>,
     /// The last reason; of a rejection `<code>: <sentence>`.
@@ -44,10 +47,15 @@ macro_rules! on_table {
 
 macro_rules! read {
     ($table:tt, $pool:expr, $work:expr) => {
-        sqlx::query!("SELECT attempts, outcome, detail FROM " + $table + " WHERE work_id = $1", $work)
+        sqlx::query!("SELECT attempts, open_deliveries, outcome, detail FROM " + $table + " WHERE work_id = $1", $work)
             .fetch_optional($pool)
             .await?
-            .map(|row| InboxEntry { attempts: row.attempts.unsigned_abs(), outcome: row.outcome, detail: row.detail })
+            .map(|row| InboxEntry {
+                attempts: row.attempts.unsigned_abs(),
+                open_deliveries: Some(row.open_deliveries.unsigned_abs()),
+                outcome: row.outcome,
+                detail: row.detail,
+            })
     };
 }
 
@@ -71,17 +79,16 @@ macro_rules! count {
 
 macro_rules! start {
     ($table:tt, $pool:expr, $work:expr, $workspace:expr, $run:expr) => {
-        sqlx::query_scalar!(
+        sqlx::query!(
             "INSERT INTO "
                 + $table
                 + " AS inbox (work_id, workspace_id, run_id, open_deliveries) VALUES ($1, $2, $3, 2) \
-             ON CONFLICT (work_id) DO UPDATE SET open_deliveries = inbox.open_deliveries + 1, updated_at = now() \
-             RETURNING open_deliveries",
+             ON CONFLICT (work_id) DO UPDATE SET open_deliveries = inbox.open_deliveries + 1, updated_at = now()",
             $work,
             $workspace,
             $run
         )
-        .fetch_one($pool)
+        .execute($pool)
         .await?
     };
 }
@@ -162,8 +169,7 @@ impl Store {
         Ok(attempts.unsigned_abs())
     }
 
-    /// Notes that a repeated delivery begins; returns how many before it have not ended with a word. Work without a
-    /// row was delivered once, and that delivery left no word: the first one writes nothing when it begins.
+    /// Notes that a repeated delivery begins. Work without a row was delivered once, and that delivery left no word.
     ///
     /// # Errors
     /// If the database cannot be asked.
@@ -173,9 +179,9 @@ impl Store {
         work: WorkId,
         workspace: WorkspaceId,
         run: RunId,
-    ) -> Result<u32, StoreError> {
-        let open = on_table!(table, |t| start!(&self.pool, work.as_uuid(), workspace.as_uuid(), run.as_uuid()));
-        Ok(open.unsigned_abs().saturating_sub(1))
+    ) -> Result<(), StoreError> {
+        on_table!(table, |t| start!(&self.pool, work.as_uuid(), workspace.as_uuid(), run.as_uuid()));
+        Ok(())
     }
 
     /// Notes that a delivery ended without an outcome, by a process that lives.

@@ -85,8 +85,8 @@ async fn a_deleted_repository_is_dropped_and_purged() {
         })
     };
     // Work in three streams and two lanes, a transition, an event and a dead letter; and the same of another.
-    for scope in [&deleted, &bulk, &other] {
-        fixture.bus.try_publish(&batch(scope, 7)).await.unwrap();
+    for (scope, number) in [(&deleted, 7), (&bulk, 9), (&other, 7)] {
+        fixture.bus.try_publish(&batch(scope, number)).await.unwrap();
     }
     let started = |scope: &Scope| {
         let transition = v1::run_transition::Transition::CloneStarted(v1::CloneStarted {});

@@ -219,7 +219,7 @@ impl Drop for Running {
 #[derive(Default)]
 pub(crate) struct MemoryInbox {
     pub(crate) priors: Mutex<HashMap<WorkId, Prior>>,
-    /// What `delivery_started` answers.
+    /// How many deliveries of anything ended without a word.
     pub(crate) crashes: AtomicU32,
     /// The run is gone.
     pub(crate) gone: AtomicBool,
@@ -236,7 +236,8 @@ impl Inbox for MemoryInbox {
         if self.silent.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             std::future::pending::<()>().await;
         }
-        Ok(self.priors.lock().unwrap().get(&work).cloned().unwrap_or_default())
+        let known = self.priors.lock().unwrap().get(&work).cloned().unwrap_or_default();
+        Ok(Prior { crashes: self.crashes.load(Ordering::SeqCst), ..known })
     }
 
     async fn count_attempt(
@@ -254,13 +255,6 @@ impl Inbox for MemoryInbox {
         let prior = priors.entry(work).or_default();
         prior.attempts += 1;
         Ok(prior.attempts)
-    }
-
-    async fn delivery_started(&self, _work: WorkId, _workspace: WorkspaceId, _run: RunId) -> Result<u32, InboxError> {
-        if self.gone.load(Ordering::SeqCst) {
-            return Err(InboxError::Gone);
-        }
-        Ok(self.crashes.load(Ordering::SeqCst))
     }
 
     async fn forget_rejection(&self, work: WorkId) -> Result<(), InboxError> {

@@ -138,7 +138,7 @@ async fn a_dead_letter_is_sent_into_its_working_run() {
     let id = buried(&fixture).await;
     // The handler's transaction would have written that.
     let rejection = caffeine_bus::Rejection { code: "bad".to_owned(), reason: "no good".to_owned() };
-    let prior = Prior { attempts: 3, done: false, rejected: Some(rejection) };
+    let prior = Prior { attempts: 3, crashes: 0, done: false, rejected: Some(rejection) };
     fixture.inbox.priors.lock().unwrap().insert(fixture.batch(0).work(), prior);
 
     assert_eq!(fixture.bus.redeliver(id, false).await.unwrap(), Some(Redelivery::Sent));

@@ -133,7 +133,7 @@ async fn a_single_permission_that_is_missing_is_named() {
     let chunker = users.iter_mut().find(|user| user["nkey"] == broker.key(Service::Chunker.into()).public()).unwrap();
     let allowed = chunker["permissions"]["publish"]["allow"].as_array_mut().unwrap();
     allowed.retain(|pattern| {
-        pattern != "caffeine.v1.chunks.batch.>" && pattern != "$JS.API.CONSUMER.MSG.NEXT.LINK.linker"
+        pattern != "caffeine.v1.chunks.batch.>" && pattern != "$JS.API.CONSUMER.MSG.NEXT.LINK.linker-b"
     });
 
     let data = tempfile::tempdir().unwrap();
@@ -151,7 +151,7 @@ async fn a_single_permission_that_is_missing_is_named() {
     let bus = broker.connect(Service::Chunker.into(), Service::Chunker.into()).await;
     let error = check_rights(&bus, Service::Chunker.into()).await.unwrap_err().to_string();
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-    for subject in ["publish to $JS.API.CONSUMER.MSG.NEXT.LINK.linker, ", "publish to caffeine.v1.chunks.batch."] {
+    for subject in ["publish to $JS.API.CONSUMER.MSG.NEXT.LINK.linker-b, ", "publish to caffeine.v1.chunks.batch."] {
         assert!(error.contains(subject), "{error}");
     }
     assert!(!error.contains("FILES"), "{error}");
@@ -280,9 +280,10 @@ fn attempts(identity: Identity) -> Vec<Attempt> {
             };
             publish(format!("$JS.API.STREAM.{verb}.{name}"), needed);
         }
-        for verb in ["STREAM.PEER.REMOVE", "STREAM.LEADER.STEPDOWN", "CONSUMER.LIST", "CONSUMER.NAMES", "DIRECT.GET"] {
+        for verb in ["STREAM.PEER.REMOVE", "STREAM.LEADER.STEPDOWN", "CONSUMER.LIST", "DIRECT.GET"] {
             publish(format!("$JS.API.{verb}.{name}"), false);
         }
+        publish(format!("$JS.API.CONSUMER.NAMES.{name}"), provisioner && work);
         // A consumer of one's own would read what is others' work.
         let follows = BROADCASTS
             .iter()
@@ -296,7 +297,9 @@ fn attempts(identity: Identity) -> Vec<Attempt> {
         publish(format!("$JS.API.CONSUMER.DURABLE.CREATE.{name}.mine"), false);
         for verb in ["INFO", "MSG.NEXT", "DELETE"] {
             let asks = verb == "INFO" && housekeeper && work;
-            publish(format!("$JS.API.CONSUMER.{verb}.{name}.mine"), follows || asks);
+            // A reader that an earlier version had.
+            let removes = verb == "DELETE" && provisioner && work;
+            publish(format!("$JS.API.CONSUMER.{verb}.{name}.mine"), follows || asks || removes);
         }
         publish(format!("$JS.API.CONSUMER.PAUSE.{name}.mine"), housekeeper && work);
         publish(format!("$JS.ACK.{name}.mine.1.1.1.1.0"), false);
@@ -311,6 +314,7 @@ fn attempts(identity: Identity) -> Vec<Attempt> {
                     "INFO" => own || housekeeper || provisioner,
                     "MSG.NEXT" => own,
                     "PAUSE" => housekeeper,
+                    "DELETE" => provisioner,
                     _ => false,
                 };
                 publish(format!("$JS.API.CONSUMER.{verb}.{place}"), needed);

@@ -49,7 +49,7 @@ fn shared(statement: &str) -> Vec<Service> {
         begins("DELETE FROM")
             || begins("INSERT INTO")
             || begins("UPDATE")
-            || begins("SELECT attempts, outcome, detail FROM")
+            || begins("SELECT attempts, open_deliveries, outcome, detail FROM")
     });
     let found: Vec<Service> = read.chain(changed.filter_map(|table| table.writer)).collect();
     let tables = TABLES.iter().filter(|table| words(statement).contains(table.name)).count();

@@ -67,7 +67,9 @@ impl Watch {
                 let rest = message.subject.strip_prefix(&root).unwrap_or_default();
                 let is_work = !["event.", "control.", "dead."].iter().any(|other| rest.starts_with(other));
                 let headers = message.headers.unwrap_or_default();
-                if is_work && headers.get(COPY).is_none() {
+                // A service that tries its rights when it starts publishes nothing that could be stored.
+                let tried = headers.get("Nats-Expected-Stream").is_some();
+                if is_work && !tried && headers.get(COPY).is_none() {
                     let subject = message.subject.to_string();
                     lock(&into).published.push(Heard { subject, headers, body: message.payload });
                 }

@@ -22,8 +22,8 @@ const DEADLINE: Duration = Duration::from_secs(120);
 const REFUSED: [(&str, &str, &str); 10] = [
     ("file:///etc", "url_scheme_refused", "Give the https:// address"),
     ("/etc", "url_scheme_refused", "Give the https:// address"),
-    ("ssh://git@host/a.git", "url_scheme_refused", "SSH is not supported. Give the https:// address"),
-    ("git@host:a/b.git", "url_scheme_refused", "SSH is not supported. Give the https:// address"),
+    ("ssh://git@host/a.git", "url_scheme_refused", "Give the https:// address of the repository"),
+    ("git@host:a/b.git", "url_scheme_refused", "Give the https:// address of the repository"),
     ("ext::sh", "url_scheme_refused", "Remote helpers (`ext::`, `fd::` …) are not run. Give the https:// address"),
     ("ext::sh -c id", "url_malformed", "space"),
     ("git://host/a.git", "url_scheme_refused", "Give the https:// address"),

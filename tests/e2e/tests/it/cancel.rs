@@ -83,7 +83,7 @@ async fn while_its_work_waits() {
     const STAGES: [(&str, &str); 6] = [
         ("CLONE", "cloner"),
         ("FILES", "chunker-i"),
-        ("LINK", "linker"),
+        ("LINK", "linker-i"),
         ("CHUNKS", "embedder-i"),
         ("PLANS", "planner"),
         ("PAGES", "writer-i"),
