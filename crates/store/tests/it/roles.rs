@@ -102,7 +102,7 @@ async fn nobody_may_do_what_they_do_not_need() {
                 };
                 let mut tx = connection.begin().await.unwrap();
                 let outcome = if statement.starts_with("COPY") {
-                    match (&mut *tx).copy_in_raw(&statement).await {
+                    match tx.copy_in_raw(&statement).await {
                         Ok(copy) => copy.finish().await.map(drop),
                         Err(error) => Err(error),
                     }

@@ -27,7 +27,8 @@ impl Servers {
             sync_always: false,
             monitor: false,
         };
-        let postgres = PostgresOptions { tools, data_dir: data.path().join("postgres"), durable: false };
+        // One that may lose the last commits when it is stopped at once would be a fault of its own.
+        let postgres = PostgresOptions { tools, data_dir: data.path().join("postgres"), durable: true };
         let (nats, postgres) = tokio::join!(NatsServer::start(nats), PostgresServer::start(postgres));
         Self { nats: nats.expect("nats-server starts"), postgres: postgres.expect("PostgreSQL starts"), data }
     }
