@@ -19,13 +19,16 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup build test chaos lint fuzz generate demo up bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test chaos lint fuzz generate demo up bench-kills bench-fairness clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Bring the servers and the cargo tools into .tools/
 	@scripts/setup
+
+setup-tests:
+	@scripts/setup tests
 
 build: setup ## Build everything
 	cargo build --locked --workspace --all-targets
@@ -40,7 +43,7 @@ $(FAKES): tests/fakes/package-lock.json
 	npm ci --prefix tests/fakes --no-audit --no-fund --loglevel error
 	@touch $@
 
-test: setup $(FAKES) ## Run every test with throw-away servers (TEST='…' for some)
+test: setup-tests $(FAKES) ## Run every test with throw-away servers (TEST='…' for some)
 	cargo build --locked --workspace --bins
 	"$(TARGET)/debug/caffeine-with-servers" -- cargo nextest run --locked --no-fail-fast $(TEST)
 
@@ -50,7 +53,7 @@ ROWS ?=
 SEEDS ?=
 OLD ?=
 
-chaos: setup $(FAKES) ## Run the fault matrix (ROWS=1,4 SEEDS=3 for some, OLD=commit for a rolling upgrade)
+chaos: setup-tests $(FAKES) ## Run the fault matrix (ROWS=1,4 SEEDS=3 for some, OLD=commit for a rolling upgrade)
 	cargo build --locked --workspace --bins
 	OLD_BIN_DIR="$$([ -z "$(OLD)" ] || scripts/old-programs "$(OLD)")" CHAOS_ROWS="$(ROWS)" CHAOS_SEEDS="$(SEEDS)" \
 		cargo test --locked --quiet --workspace --test chaos
