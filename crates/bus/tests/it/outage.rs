@@ -11,7 +11,7 @@ use caffeine_servers::nats::{NatsOptions, NatsServer};
 use caffeine_testkit::eventually;
 
 use crate::fixture::{
-    SOON, Script, batch, connect, contents, output, quick, scope, set_ack_wait, start, stored_messages,
+    Running, SOON, Script, batch, connect, contents, output, quick, scope, set_ack_wait, start, stored_messages,
 };
 
 /// Fewer than the window of a repository, so that nobody waits for room.
@@ -58,7 +58,8 @@ impl Broker {
         keys
     }
 
-    async fn disturbed(&mut self, disturb: impl AsyncFn(&mut NatsServer)) {
+    /// Returns the worker, which goes on: a message whose settlement the outage swallowed comes again.
+    async fn disturbed(&mut self, disturb: impl AsyncFn(&mut NatsServer)) -> Running {
         let handler = Script::new(|seen, _| async move { Ok(vec![output(&seen.scope, seen.batch)]) });
         let mut spec = quick();
         spec.ack_wait = ACK_WAIT;
@@ -70,8 +71,8 @@ impl Broker {
             }
         }
         eventually(SOON * 2, || async { self.outputs().await.len() == BATCHES as usize }).await;
-        worker.stop().await;
         assert_eq!(stored_messages(&self.jetstream, "DEAD").await, 0);
+        worker
     }
 }
 
@@ -86,18 +87,20 @@ async fn observe(server: &NatsServer) -> async_nats::jetstream::Context {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_broker_loses_nothing_and_leaves_nothing() {
     let mut broker = Broker::start().await;
-    broker.disturbed(async |server| server.restart().await.unwrap()).await;
+    let worker = broker.disturbed(async |server| server.restart().await.unwrap()).await;
     eventually(SOON, || async { stored_messages(&broker.jetstream, "FILES").await == 0 }).await;
+    worker.stop().await;
 }
 
 /// A killed broker may keep messages that are acknowledged and never delivered again; the reaper removes them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_broker_loses_nothing() {
     let mut broker = Broker::start().await;
-    broker
+    let worker = broker
         .disturbed(async |server| {
             server.kill();
             server.restart().await.unwrap();
         })
         .await;
+    worker.stop().await;
 }
