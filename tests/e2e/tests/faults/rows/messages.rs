@@ -73,7 +73,9 @@ pub(crate) async fn are_replayed(world: &mut World, _: &mut Rng, report: &mut Re
         }
     }
     report.injected_times("messages replayed after the dedup window", taken);
-    verdict.require(taken > 40, || format!("only {taken} of {} messages were new to the broker", known.len()));
+    // With the window open it would be none. With it passed the stages repeat their own outputs, too, and often before
+    // this loop comes to them.
+    verdict.require(taken > 10, || format!("only {taken} of {} messages were new to the broker", known.len()));
     let found = world.verdict(&runs).await;
     restore_streams(world, windows).await;
     found.and(verdict)
