@@ -7,7 +7,7 @@ use async_nats::connection::State;
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 use bytes::Bytes;
-use caffeine_contract::{Subjects, Timings};
+use caffeine_contract::{Consumer, ConsumerSpec, Subjects, Timings};
 use tokio::sync::{RwLock, mpsc};
 use tokio::time::Instant;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -149,6 +149,12 @@ impl Bus {
     #[must_use]
     pub fn with_timings(self, timings: Timings) -> Self {
         Self { timings, ..self }
+    }
+
+    /// A consumer of the contract with the times that hold on this connection.
+    #[must_use]
+    pub fn spec(&self, consumer: Consumer) -> ConsumerSpec {
+        consumer.spec().timed(self.timings)
     }
 
     /// Publishes once and awaits the acknowledgement, without waiting for room.

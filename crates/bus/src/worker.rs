@@ -29,7 +29,7 @@ impl Worker {
     /// A worker for one consumer of the contract, in all its lanes. Slots and times come from the table.
     #[must_use]
     pub fn new(bus: Bus, consumer: Consumer, inbox: Arc<dyn Inbox>) -> Self {
-        let spec = consumer.spec().timed(bus.timings);
+        let spec = bus.spec(consumer);
         Self { bus, spec, inbox, handlers: Vec::new() }
     }
 

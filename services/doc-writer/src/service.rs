@@ -70,6 +70,7 @@ impl Service for DocWriterService {
             model: config.model,
             max_output_tokens: config.max_output_tokens,
             context_tokens: config.context_tokens,
+            lease: clients.bus.spec(Consumer::Writer).ack_wait,
         };
         let embedder = Arc::new(StaticTable::load().context("load the embedding table")?);
         Ok(Self::from_parts(clients, SendGate::new(policy, client), embedder, settings, system_clock()))

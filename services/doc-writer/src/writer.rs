@@ -1,7 +1,7 @@
 //! Writes one page and asks whether its document has ended.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use caffeine_bus::{Failure, Outgoing, Rejection};
 use caffeine_contract::{Scope, uuid_field, v1};
@@ -42,6 +42,8 @@ pub struct ModelSettings {
     pub max_output_tokens: u32,
     /// Most tokens of a question.
     pub context_tokens: u32,
+    /// How long an asker that died keeps others from asking the same: as long as its work stays away from them.
+    pub lease: Duration,
 }
 
 /// What a page's end means for the reader of the run.
@@ -265,6 +267,7 @@ impl PageWriter {
             repository: scope.repository,
             document: material.document.document,
             slug: &page.slug,
+            lease: self.settings.lease,
             cancelled,
         };
         let mut budget = self.settings.context_tokens.saturating_sub(prompt.tokens());
@@ -317,7 +320,7 @@ fn gated(request: LlmRequest, sources: &[Source]) -> GatedRequest {
 fn ask_failure(error: AskError) -> Failure {
     let error = match error {
         AskError::Store(error) => return store_failure(error),
-        AskError::Cancelled => return Failure::HandBack { after: std::time::Duration::from_secs(1) },
+        AskError::Cancelled | AskError::Taken => return Failure::HandBack { after: Duration::from_secs(1) },
         AskError::Gate(GateError::Model(error)) => error,
         AskError::Gate(GateError::Forbidden | GateError::NoClient) => {
             return Failure::reject(

@@ -1,5 +1,7 @@
 //! The ledger of model calls: written before a call leaves, completed before its answer is used.
 
+use std::time::Duration;
+
 use caffeine_model::DocumentId;
 
 use super::Work;
@@ -24,13 +26,24 @@ pub struct NewCall {
     pub sources: serde_json::Value,
 }
 
-/// A call that may have left.
+/// What the ledger says to somebody who wants to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallRow {
-    /// `sent`, `done` or `failed`.
-    pub state: String,
-    /// The answer of a call that is done.
-    pub response: Option<String>,
+pub enum CallTurn {
+    /// Nobody asks: the call is ours until the lease ends.
+    Ours,
+    /// Somebody else asks now.
+    Taken,
+    /// It was asked before, and this is the answer.
+    Answered(String),
+}
+
+/// Who asks, and how long others wait if that is the last they hear.
+#[derive(Debug, Clone, Copy)]
+pub struct CallLease {
+    /// One asking, told apart from every other.
+    pub holder: uuid::Uuid,
+    /// From each sign of life.
+    pub lasts: Duration,
 }
 
 /// How a call ended.
@@ -49,31 +62,19 @@ pub struct CallEnd {
 }
 
 impl Store {
-    /// What the ledger knows about a request of this workspace.
-    ///
-    /// # Errors
-    /// If the database cannot be asked.
-    pub async fn model_call(&self, work: Work, key: [u8; 32]) -> Result<Option<CallRow>, StoreError> {
-        Ok(sqlx::query_as!(
-            CallRow,
-            "SELECT state, response FROM llm_calls WHERE request_hash = $1 AND workspace_id = $2",
-            &key[..],
-            work.workspace.as_uuid()
-        )
-        .fetch_optional(&self.pool)
-        .await?)
-    }
-
-    /// Writes down that a call leaves now. A call that is done already stays done.
+    /// Takes a call before it leaves, unless it was answered or another holder's lease lasts. The lease is counted by
+    /// the database's clock.
     ///
     /// # Errors
     /// [`StoreError::ReferenceGone`] if the repository is gone.
-    pub async fn model_call_leaves(&self, work: Work, call: &NewCall) -> Result<(), StoreError> {
-        sqlx::query!(
+    pub async fn take_model_call(&self, work: Work, call: &NewCall, lease: &CallLease) -> Result<CallTurn, StoreError> {
+        let taken = sqlx::query!(
             "INSERT INTO llm_calls AS c (request_hash, workspace_id, repository_id, run_id, document_id, slug, purpose, \
-             model, state, sources) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'sent', $9) \
+             model, state, sources, holder, lease_until) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'sent', $9, $10, now() + make_interval(secs => $11)) \
              ON CONFLICT (request_hash) DO UPDATE SET state = 'sent', run_id = $4, document_id = $5, slug = $6, \
-             error = NULL, sent_at = now(), ended_at = NULL WHERE c.state <> 'done'",
+             error = NULL, sent_at = now(), ended_at = NULL, holder = $10, lease_until = excluded.lease_until \
+             WHERE c.state <> 'done' AND (c.lease_until IS NULL OR c.lease_until < now())",
             &call.key[..],
             work.workspace.as_uuid(),
             call.repository.as_uuid(),
@@ -82,25 +83,64 @@ impl Store {
             call.slug,
             call.purpose,
             call.model,
-            call.sources
+            call.sources,
+            lease.holder,
+            lease.lasts.as_secs_f64()
         )
         .execute(&self.pool)
         .await?;
-        Ok(())
+        if taken.rows_affected() == 1 {
+            return Ok(CallTurn::Ours);
+        }
+        // A statement of its own sees what another holder committed while the first one waited.
+        let answer = sqlx::query_scalar!(
+            "SELECT response FROM llm_calls WHERE request_hash = $1 AND workspace_id = $2 AND state = 'done'",
+            &call.key[..],
+            work.workspace.as_uuid()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(answer.flatten().map_or(CallTurn::Taken, CallTurn::Answered))
     }
 
-    /// Writes down how a call ended, whole or not.
+    /// Makes a lease last anew; `false` if it is not ours any more.
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn model_call_ended(&self, work: Work, key: [u8; 32], end: &CallEnd) -> Result<(), StoreError> {
+    pub async fn keep_model_call(&self, work: Work, key: [u8; 32], lease: &CallLease) -> Result<bool, StoreError> {
+        let kept = sqlx::query!(
+            "UPDATE llm_calls SET lease_until = now() + make_interval(secs => $4) \
+             WHERE request_hash = $1 AND workspace_id = $2 AND holder = $3 AND state = 'sent'",
+            &key[..],
+            work.workspace.as_uuid(),
+            lease.holder,
+            lease.lasts.as_secs_f64()
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(kept.rows_affected() == 1)
+    }
+
+    /// Writes down how a call ended, whole or not, and ends its lease. A whole answer counts whoever holds the lease by
+    /// now; a failure does not end another holder's.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn model_call_ended(
+        &self,
+        work: Work,
+        key: [u8; 32],
+        lease: &CallLease,
+        end: &CallEnd,
+    ) -> Result<(), StoreError> {
         let tokens = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
         let state = if end.error.is_some() { "failed" } else { "done" };
         // PostgreSQL stores no NUL.
         let response = end.response.replace('\0', "");
         sqlx::query!(
             "UPDATE llm_calls SET state = $3, response = $4, stop_reason = $5, input_tokens = $6, output_tokens = $7, \
-             error = $8, ended_at = now() WHERE request_hash = $1 AND workspace_id = $2 AND state <> 'done'",
+             error = $8, ended_at = now(), holder = NULL, lease_until = NULL \
+             WHERE request_hash = $1 AND workspace_id = $2 AND state <> 'done' AND (holder = $9 OR $3 = 'done')",
             &key[..],
             work.workspace.as_uuid(),
             state,
@@ -108,7 +148,8 @@ impl Store {
             end.stop_reason,
             tokens(end.input_tokens),
             tokens(end.output_tokens),
-            end.error
+            end.error,
+            lease.holder
         )
         .execute(&self.pool)
         .await?;

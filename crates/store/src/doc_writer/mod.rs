@@ -14,7 +14,7 @@ use caffeine_model::{RunId, WorkId, WorkspaceId};
 
 pub use documents::{DocumentRow, Half, NewDocument, NewPage, PageRow, Readiness, RunReadiness};
 pub use facts::{FileRow, ModuleEdgeRow, ModulePackageRow, ModuleRow, RunRow, SymbolCountRow};
-pub use ledger::{CallEnd, CallRow, NewCall};
+pub use ledger::{CallEnd, CallLease, CallTurn, NewCall};
 pub use pages::{CitationRow, PageOutcome};
 pub use search::{PassageRow, SearchQuery};
 pub use symbols::{API_KINDS, SymbolRow};

@@ -1,11 +1,14 @@
-//! One question to the model, never paid for twice: look up the ledger, write it, send, store the answer, then use it.
+//! One question to the model, never paid for twice: take it in the ledger, send, store the answer, then use it.
+
+use std::time::Duration;
 
 use caffeine_llm::{Block, FailedCall, LlmError, Usage, collect_with};
 use caffeine_model::{DocumentId, RepositoryId};
 use caffeine_sendgate::{GateError, GatedRequest, Prepared, SendGate, normalise, redact};
-use caffeine_store::doc_writer::{CallEnd, NewCall, Work};
+use caffeine_store::doc_writer::{CallEnd, CallLease, CallTurn, NewCall, Work};
 use caffeine_store::{Store, StoreError};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::metrics::Metrics;
 
@@ -26,6 +29,8 @@ pub struct Asker<'parts> {
     pub document: DocumentId,
     /// The page it is for.
     pub slug: &'parts str,
+    /// How long others wait for an answer after the last sign of life.
+    pub lease: Duration,
     /// The job may not go on.
     pub cancelled: &'parts CancellationToken,
 }
@@ -42,6 +47,9 @@ pub enum AskError {
     /// The job was cancelled while the model wrote.
     #[error("cancelled")]
     Cancelled,
+    /// Another copy of this work asks the same question now.
+    #[error("asked by another copy of this work")]
+    Taken,
 }
 
 impl Asker<'_> {
@@ -53,17 +61,23 @@ impl Asker<'_> {
         let sources = ledger_sources(&gated);
         let prepared = self.gate.prepare(gated)?;
         let key = self.key(prepared.record().request_hash);
-        if let Some(call) = self.store.model_call(self.work, key).await?
-            && call.state == "done"
-            && let Some(response) = call.response
-        {
-            tracing::info!(slug = self.slug, "stored answer used");
-            return Ok(response);
+        let lease = CallLease { holder: Uuid::now_v7(), lasts: self.lease };
+        match self.store.take_model_call(self.work, &self.ledger_row(key, &prepared, sources), &lease).await? {
+            CallTurn::Ours => {}
+            CallTurn::Taken => return Err(AskError::Taken),
+            CallTurn::Answered(response) => {
+                tracing::info!(slug = self.slug, "stored answer used");
+                return Ok(response);
+            }
         }
-        self.store.model_call_leaves(self.work, &self.ledger_row(key, &prepared, sources)).await?;
         let answer = tokio::select! {
             answer = self.send(prepared) => answer,
-            () = self.cancelled.cancelled() => return Err(AskError::Cancelled),
+            () = self.lost(key, &lease) => return Err(AskError::Taken),
+            () = self.cancelled.cancelled() => {
+                let end = call_end(String::new(), "cancelled", Usage::default(), Some("cancelled".to_owned()));
+                self.store.model_call_ended(self.work, key, &lease, &end).await?;
+                return Err(AskError::Cancelled);
+            }
         };
         let (end, error) = match answer {
             Ok((text, usage)) => (call_end(text, "end_turn", usage, None), None),
@@ -74,10 +88,23 @@ impl Asker<'_> {
             }
         };
         self.metrics.tokens(end.input_tokens, end.output_tokens);
-        self.store.model_call_ended(self.work, key, &end).await?;
+        self.store.model_call_ended(self.work, key, &lease, &end).await?;
         match error {
             None => Ok(end.response),
             Some(error) => Err(AskError::Gate(GateError::Model(error))),
+        }
+    }
+
+    /// Keeps the lease; returns when somebody else has it. An outage of the database is no loss: the next sign of life
+    /// may come in time.
+    async fn lost(&self, key: [u8; 32], lease: &CallLease) {
+        loop {
+            tokio::time::sleep(lease.lasts / 3).await;
+            match self.store.keep_model_call(self.work, key, lease).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(%error, slug = self.slug, "the lease of a model call was not renewed"),
+            }
         }
     }
 

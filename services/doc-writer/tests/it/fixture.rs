@@ -1,6 +1,7 @@
 //! A run whose halves are in: a small repository, analysed by the real analysis, in a database of its own.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use caffeine_analysis::{LinkFile, LinkInput, analyse, embedding_text, link, parse_manifest};
 use caffeine_bus::{Failure, Outgoing, Rejection};
@@ -19,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The time of all transitions.
 pub(crate) const NOW: i64 = 1_234;
+
+/// How long a dead asker keeps others away.
+pub(crate) const LEASE: Duration = Duration::from_secs(1);
 
 /// Loaded once for all tests of a process.
 pub(crate) static TABLE: LazyLock<Arc<StaticTable>> = LazyLock::new(|| Arc::new(StaticTable::load().unwrap()));
@@ -107,6 +111,16 @@ impl Fixture {
     ) -> Result<PageEnd, Failure> {
         let message = page_message(document, slug);
         writer.write(&self.scope, self.work(&message), message, &CancellationToken::new()).await
+    }
+
+    pub(crate) async fn page_until(
+        &self,
+        cancelled: &CancellationToken,
+        document: DocumentId,
+        slug: &str,
+    ) -> Result<PageEnd, Failure> {
+        let message = page_message(document, slug);
+        self.writer.write(&self.scope, self.work(&message), message, cancelled).await
     }
 
     pub(crate) async fn reject_page(&self, document: DocumentId, slug: &str, reason: &str) -> PageEnd {
@@ -212,7 +226,8 @@ pub(crate) fn transitions(outputs: &[Outgoing]) -> Vec<String> {
 }
 
 fn writer(store: &Store, gate: SendGate) -> PageWriter {
-    let settings = ModelSettings { model: "model-1".to_owned(), max_output_tokens: 1_000, context_tokens: 8_000 };
+    let settings =
+        ModelSettings { model: "model-1".to_owned(), max_output_tokens: 1_000, context_tokens: 8_000, lease: LEASE };
     let table = Arc::clone(&*TABLE);
     PageWriter::new(store.clone(), gate, table, settings, Arc::new(|| NOW), Metrics::default())
 }

@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) enum Reply {
     /// A streamed answer and why it stops.
     Answer(String, &'static str),
+    /// A whole answer after a while.
+    Late(Duration, String),
     /// An error of the API.
     Fault(u16, &'static str),
 }
@@ -25,36 +27,37 @@ impl Reply {
     }
 
     fn bytes(&self) -> String {
-        match self {
-            Self::Answer(text, stop) => {
-                let mut events = vec![
-                    json!({"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 120, "output_tokens": 1}}}),
-                    json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-                ];
-                let letters: Vec<char> = text.chars().collect();
-                events.extend(letters.chunks(7).map(|piece| {
-                    let text: String = piece.iter().collect();
-                    json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
-                }));
-                events.push(json!({"type": "content_block_stop", "index": 0}));
-                events.push(
-                    json!({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 42}}),
-                );
-                events.push(json!({"type": "message_stop"}));
-                let body: String = events
-                    .iter()
-                    .map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()))
-                    .collect();
-                format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{body}")
-            }
+        let (text, stop) = match self {
+            Self::Answer(text, stop) => (text, *stop),
+            Self::Late(_, text) => (text, "end_turn"),
             Self::Fault(status, kind) => {
                 let body = json!({"type": "error", "error": {"type": kind, "message": "said"}}).to_string();
-                format!(
+                return format!(
                     "HTTP/1.1 {status} Fault\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
                     body.len()
-                )
+                );
             }
-        }
+        };
+
+        let mut events = vec![
+            json!({"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 120, "output_tokens": 1}}}),
+            json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        ];
+        let letters: Vec<char> = text.chars().collect();
+        events.extend(letters.chunks(7).map(|piece| {
+            let text: String = piece.iter().collect();
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
+        }));
+        events.push(json!({"type": "content_block_stop", "index": 0}));
+        events.push(
+            json!({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 42}}),
+        );
+        events.push(json!({"type": "message_stop"}));
+        let body: String = events
+            .iter()
+            .map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()))
+            .collect();
+        format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{body}")
     }
 }
 
@@ -109,6 +112,9 @@ async fn serve(mut stream: TcpStream, replies: Arc<Mutex<VecDeque<Reply>>>, call
     };
     calls.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
     let reply = replies.lock().unwrap().pop_front().unwrap_or(Reply::Fault(400, "invalid_request_error"));
+    if let Reply::Late(after, _) = &reply {
+        tokio::time::sleep(*after).await;
+    }
     let _ = stream.write_all(reply.bytes().as_bytes()).await;
     let _ = stream.shutdown().await;
 }

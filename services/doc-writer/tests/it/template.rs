@@ -1,11 +1,17 @@
 //! Pages written by a model from a prompt template.
 
+use std::time::{Duration, Instant};
+
 use caffeine_bus::Failure;
 use caffeine_doc_writer::markdown::check;
 use caffeine_sendgate::{EgressPolicy, SendGate};
+use caffeine_testkit::eventually;
+use tokio_util::sync::CancellationToken;
 
-use crate::fixture::{Fixture, slugs, template, transitions};
+use crate::fixture::{Fixture, LEASE, slugs, template, transitions};
 use crate::model::{Model, Reply};
+
+const SOON: Duration = Duration::from_secs(20);
 
 const BODY: &str = "Document this {language} code, {style}:\n\n{code}\n\nKeep {\"json\": {x}}.";
 
@@ -63,6 +69,73 @@ async fn a_stored_answer_is_used_again_and_nobody_is_asked() {
     assert_eq!(fixture.markdown(document, "index").await, markdown);
     assert_eq!(fixture.dump().await, rows);
     assert_eq!(model.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn two_copies_of_a_page_request_pay_once() {
+    let model = Model::start(vec![Reply::Late(LEASE * 2, "# A\n\nOne [[S1:1]].\n".to_owned())]).await;
+    let fixture = Fixture::with_gate(model.gate.clone()).await;
+    let (document, _) = fixture.begin(&template(BODY)).await;
+    let other_pod = fixture.writer_with(model.gate.clone());
+    let copy = async {
+        eventually(SOON, || async { model.calls().len() == 1 }).await;
+        // The answer takes longer than a lease lasts, so this holds only while the asker keeps it.
+        let mut turns = 0;
+        loop {
+            match fixture.page_by(&other_pod, document, "index").await {
+                Err(Failure::HandBack { .. }) => turns += 1,
+                end => return (end, turns),
+            }
+            tokio::time::sleep(LEASE / 5).await;
+        }
+    };
+    let (first, (second, turns)) = tokio::join!(fixture.page(document, "index"), copy);
+    assert_eq!(first.unwrap(), second.unwrap());
+    assert!(turns > 5, "the copy came {turns} times while the answer was on its way");
+    assert_eq!(model.calls().len(), 1);
+    assert_eq!(fixture.text("SELECT state || (holder IS NULL)::text FROM llm_calls").await, "donetrue");
+}
+
+#[tokio::test]
+async fn the_question_of_a_dead_process_is_asked_again() {
+    let late = Reply::Late(SOON, String::new());
+    let model = Model::start(vec![late, Reply::answer("# A\n\nOne [[S1:1]].\n")]).await;
+    let fixture = Fixture::with_gate(model.gate.clone()).await;
+    let (document, _) = fixture.begin(&template(BODY)).await;
+    {
+        let dies = fixture.page(document, "index");
+        let asked = eventually(SOON, || async { model.calls().len() == 1 });
+        tokio::pin!(dies);
+        tokio::select! {
+            end = &mut dies => panic!("the model never answered: {end:?}"),
+            () = asked => {}
+        }
+    }
+    let died = Instant::now();
+    let other_pod = fixture.writer_with(model.gate.clone());
+    while let Err(failure) = fixture.page_by(&other_pod, document, "index").await {
+        assert!(matches!(failure, Failure::HandBack { .. }) && died.elapsed() < LEASE * 3, "{failure:?}");
+        tokio::time::sleep(LEASE / 10).await;
+    }
+    assert_eq!(model.calls().len(), 2);
+    assert!(fixture.markdown(document, "index").await.starts_with("# A"));
+}
+
+#[tokio::test]
+async fn a_cancelled_question_keeps_nobody_waiting() {
+    let late = Reply::Late(SOON, String::new());
+    let model = Model::start(vec![late, Reply::answer("# A\n\nOne [[S1:1]].\n")]).await;
+    let fixture = Fixture::with_gate(model.gate.clone()).await;
+    let (document, _) = fixture.begin(&template(BODY)).await;
+    let cancelled = CancellationToken::new();
+    let stop = async {
+        eventually(SOON, || async { model.calls().len() == 1 }).await;
+        cancelled.cancel();
+    };
+    let (stopped, ()) = tokio::join!(fixture.page_until(&cancelled, document, "index"), stop);
+    assert!(matches!(stopped, Err(Failure::HandBack { .. })), "{stopped:?}");
+    fixture.page(document, "index").await.unwrap();
+    assert_eq!(model.calls().len(), 2);
 }
 
 /// One fault, and what it means for the page.

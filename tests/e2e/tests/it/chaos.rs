@@ -26,9 +26,7 @@ async fn links_break() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_come_again_and_find_no_room() {
-    // Row 11 is in `make chaos` alone: two live copies of a page request can both ask the model, which it finds in some
-    // of its seeds. It belongs here once a paid call has a lease. `unwelcome::every_message_twice` holds meanwhile.
-    check(&[12, 13], 1).await;
+    check(&[11, 12, 13], 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
