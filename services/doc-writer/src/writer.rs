@@ -7,7 +7,7 @@ use caffeine_bus::{Failure, Outgoing, Rejection};
 use caffeine_contract::{Scope, uuid_field, v1};
 use caffeine_embedding::{Embedder, lexical};
 use caffeine_kit::store_failure;
-use caffeine_llm::{LlmError, LlmRequest};
+use caffeine_llm::{LlmError, LlmRequest, RetryCause};
 use caffeine_model::{DocumentId, DocumentState, WorkId};
 use caffeine_sendgate::{GateError, GatedRequest, Purpose, SendGate};
 use caffeine_store::Store;
@@ -30,6 +30,10 @@ use crate::template::prompt::Prompt;
 
 /// Passages looked at for a template.
 const MAX_PASSAGES: u32 = 400;
+/// When a page comes back whose provider is busy and does not say for how long.
+const PROVIDER_BUSY: Duration = Duration::from_secs(20);
+/// The longest pause that a provider is believed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// Symbols read of a file for the overview.
 const SYMBOLS_PER_FILE: u32 = 6;
 
@@ -331,6 +335,12 @@ fn ask_failure(error: AskError) -> Failure {
         AskError::Gate(other) => return Failure::reject("not_sent", format!("The request was not sent: {other}.")),
     };
     match error {
+        // Nobody's fault and nothing paid: however long it lasts, no attempt is used up, and no slot waits.
+        LlmError::Retry { after, cause: cause @ (RetryCause::RateLimited | RetryCause::Overloaded) } => {
+            let after = after.unwrap_or(PROVIDER_BUSY).clamp(Duration::from_secs(1), LONGEST_PAUSE);
+            tracing::warn!(%cause, seconds = after.as_secs(), "the model has no time; the page waits");
+            Failure::HandBack { after }
+        }
         LlmError::Retry { after, cause } => {
             Failure::Retry { after, reason: format!("The model did not answer: {cause}.") }
         }

@@ -49,9 +49,7 @@ impl Reply {
             json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
         }));
         events.push(json!({"type": "content_block_stop", "index": 0}));
-        events.push(
-            json!({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 42}}),
-        );
+        events.push(json!({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 42}}));
         events.push(json!({"type": "message_stop"}));
         let body: String = events
             .iter()

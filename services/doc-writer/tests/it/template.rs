@@ -146,6 +146,7 @@ async fn check_fault(reply: Reply, expected: &str) {
     let said = match fixture.page(document, "index").await {
         Err(Failure::Reject { code, .. }) => code.to_owned(),
         Err(Failure::Retry { reason, .. }) => format!("retry: {reason}"),
+        Err(Failure::HandBack { after }) => format!("uncounted, after {} s", after.as_secs()),
         other => format!("{other:?}"),
     };
     assert_eq!(said, expected);
@@ -156,7 +157,9 @@ async fn check_fault(reply: Reply, expected: &str) {
 #[tokio::test]
 async fn faults_are_told_apart() {
     check_fault(Reply::Fault(401, "authentication_error"), "model_key").await;
-    check_fault(Reply::Fault(529, "overloaded_error"), "retry: The model did not answer: provider overloaded.").await;
+    check_fault(Reply::Fault(500, "api_error"), "retry: The model did not answer: provider fault.").await;
+    check_fault(Reply::Fault(429, "rate_limit_error"), "uncounted, after 20 s").await;
+    check_fault(Reply::Fault(529, "overloaded_error"), "uncounted, after 20 s").await;
     check_fault(Reply::Fault(400, "invalid_request_error"), "model_rejected").await;
     check_fault(Reply::Answer("No.".to_owned(), "refusal"), "model_declined").await;
 }

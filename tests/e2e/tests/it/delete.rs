@@ -132,6 +132,5 @@ async fn a_gateway_that_dies_while_it_deletes_goes_on() {
     held.rollback().await.expect("the lock is given back");
     eventually(SOON, || async { stack.api.is_up().await }).await;
     // A relay that died keeps its rows for a minute.
-    eventually(2 * SOON, || async { rows().await == empty && stack.mirrors() == 0 && stack.pending().await == 0 })
-        .await;
+    eventually(SOON, || async { rows().await == empty && stack.mirrors() == 0 && stack.pending().await == 0 }).await;
 }
