@@ -79,14 +79,17 @@ impl Metrics {
         }
     }
 
+    /// Begins to count what may never happen at 0: the first time would else not be seen as an increase.
+    pub(crate) fn known(&self, stage: &'static str) {
+        self.lease_lost.add(0, &[KeyValue::new("stage", stage)]);
+    }
+
     pub(crate) fn taken(&self, stage: &'static str, lane: &'static str, age: Duration, redelivery: bool) {
         let labels = [KeyValue::new("stage", stage), KeyValue::new("lane", lane)];
         self.consumed.add(1, &labels);
         self.age.record(age.as_secs_f64(), &labels);
         self.inflight.add(1, &labels);
-        if redelivery {
-            self.redelivered.add(1, &labels);
-        }
+        self.redelivered.add(u64::from(redelivery), &labels);
     }
 
     pub(crate) fn settled(&self, stage: &'static str, lane: &'static str, outcome: &'static str, took: Duration) {

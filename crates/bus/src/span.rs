@@ -1,13 +1,47 @@
 //! Trace context across the broker.
 
+use std::collections::HashMap;
+
 use caffeine_contract::Kind;
+use caffeine_contract::headers::TRACEPARENT;
 use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::{Context, global};
 use tracing::Span;
 use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::delivery::Delivery;
 use crate::headers::{Envelope, trace_context};
+
+/// The trace context of the current span as a `traceparent`, for work that goes on elsewhere: in a row of an outbox.
+#[must_use]
+pub fn traceparent() -> Option<String> {
+    let mut carrier = HashMap::new();
+    let context = Span::current().context();
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut carrier));
+    carrier.remove(TRACEPARENT)
+}
+
+/// Makes a span part of the trace that a `traceparent` names (one that cannot be read names none), and writes the
+/// trace's id into its field `trace_id`, if it has one.
+pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
+    if let Some(text) = traceparent {
+        let carrier = HashMap::from([(TRACEPARENT.to_owned(), text.to_owned())]);
+        let sender =
+            global::get_text_map_propagator(|propagator| propagator.extract_with_context(&Context::new(), &carrier));
+        // Fails where no tracer is installed, and then there is nothing to continue.
+        let _ = span.set_parent(sender);
+    }
+    note_trace(span);
+}
+
+/// Log lines inside a span name its trace.
+fn note_trace(span: &Span) {
+    let trace = span.context().span().span_context().trace_id();
+    if trace != opentelemetry::TraceId::INVALID {
+        span.record("trace_id", tracing::field::display(trace));
+    }
+}
 
 /// The span of a delivery. It continues the sender's trace; batches only link to it and begin a trace of their own,
 /// or one large repository would be one trace with as many spans as batches.
@@ -47,9 +81,6 @@ pub(crate) fn process(delivery: &Delivery) -> Span {
         // Fails where no tracer is installed, and then there is nothing to continue.
         let _ = span.set_parent(sender);
     }
-    let trace = span.context().span().span_context().trace_id();
-    if trace != opentelemetry::TraceId::INVALID {
-        span.record("trace_id", tracing::field::display(trace));
-    }
+    note_trace(&span);
     span
 }

@@ -15,7 +15,7 @@ use crate::delivery::{Reader, deliver};
 use crate::erased::{ErasedHandler, Typed};
 use crate::provision::{find_missing, lanes};
 use crate::pull::Puller;
-use crate::{Bus, BusError, Handler, Inbox};
+use crate::{Bus, BusError, Handler, Inbox, metrics};
 
 /// A durable consumer with a handler for each message it reads.
 pub struct Worker {
@@ -84,6 +84,7 @@ impl Worker {
                 slots.spawn(slot(Arc::clone(&reader), *lane, shutdown.clone()));
             }
         }
+        metrics::get().known(spec.durable);
         tracing::info!(durable = spec.durable, slots = all_slots, "reading");
 
         let grace_is_over = async {

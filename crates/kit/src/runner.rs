@@ -121,6 +121,6 @@ async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
     let outcome = run_service::<S>(&configuration, clients.clone(), shutdown).await;
     clients.bus.drain().await;
     clients.store.close().await;
-    telemetry.shutdown();
+    telemetry.shutdown().await;
     outcome
 }

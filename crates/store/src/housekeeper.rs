@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use caffeine_model::{Generation, RepositoryId, RunId, WorkspaceId};
+use caffeine_model::{Generation, RepositoryId, RunId, RunState, WorkspaceId};
 
 use crate::{Store, StoreError};
 
@@ -36,6 +36,24 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         Ok(!working)
+    }
+
+    /// How many runs are in each state that is no end.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn working_runs(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT state, count(*) AS "count!" FROM runs WHERE ended_at IS NULL GROUP BY state ORDER BY state"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let state = row.state.parse().map_err(|error| StoreError::corrupt("state", error))?;
+                Ok((state, row.count.unsigned_abs()))
+            })
+            .collect()
     }
 
     /// The working runs of which nothing has been heard for `silence`, the longest first, at most `limit`.

@@ -8,6 +8,7 @@
 //!   generation. Each stage finds its rows, skips what is stored and publishes its outputs again, so even a wiped
 //!   broker loses nothing.
 //! - The *collector* asks the owners of rows to remove what no kept snapshot needs any more.
+//! - How much work waits where is shown as metrics (see [`Gauges`]), for people and for what adds pods.
 //! - The streams of a deleted repository are purged when its deletion is commanded.
 //!
 //! It writes no row: what has to be written, it asks the owner for. Every message it publishes has a deterministic id,
@@ -24,6 +25,8 @@ use caffeine_store::{SilentRun, Store, StoreError};
 use serde::Deserialize;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
+
+use crate::gauges::Gauges;
 
 /// How many runs one pass of the sweeper looks at.
 const SWEPT_AT_ONCE: i64 = 1_000;
@@ -42,6 +45,8 @@ pub(crate) struct HousekeeperConfig {
     sweep_age_seconds: f64,
     /// How often rows that nobody needs are asked to be removed.
     collect_seconds: f64,
+    /// How often the levels of streams and runs are looked at.
+    levels_seconds: f64,
 }
 
 impl Default for HousekeeperConfig {
@@ -52,6 +57,7 @@ impl Default for HousekeeperConfig {
             sweep_seconds: 60.0,
             sweep_age_seconds: 300.0,
             collect_seconds: 600.0,
+            levels_seconds: 15.0,
         }
     }
 }
@@ -63,6 +69,8 @@ pub(crate) struct Housekeeper {
     sweeper: Sweeper,
     sweep_every: Duration,
     collect_every: Duration,
+    levels_every: Duration,
+    gauges: Gauges,
     store: Store,
 }
 
@@ -92,6 +100,8 @@ impl Service for Housekeeper {
             sweeper: Sweeper { bus, store: store.clone(), age },
             sweep_every: seconds("sweep_seconds", config.sweep_seconds, 0.1)?,
             collect_every: seconds("collect_seconds", config.collect_seconds, 0.1)?,
+            levels_every: seconds("levels_seconds", config.levels_seconds, 0.1)?,
+            gauges: Gauges::default(),
             store,
         })
     }
@@ -100,23 +110,30 @@ impl Service for Housekeeper {
         let reaping = async {
             let mut ticks = ticks(self.reap_every);
             while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-                report("reaper", reap(&mut self.reaper, &self.store).await);
+                self.gauges.report("reaper", reap(&mut self.reaper, &self.store).await);
             }
         };
         let sweeping = async {
             let mut ticks = ticks(self.sweep_every);
             while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-                report("sweeper", self.sweeper.pass().await);
+                self.gauges.report("sweeper", self.sweeper.pass().await);
             }
         };
         let bus = self.sweeper.bus.clone();
         let collecting = async {
             let mut ticks = ticks(self.collect_every);
             while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-                report("collector", ask_to_collect(&bus, &self.store).await);
+                self.gauges.report("collector", ask_to_collect(&bus, &self.store).await);
             }
         };
-        let ((), (), (), purging) = tokio::join!(reaping, sweeping, collecting, bus.purge_deleted(shutdown.clone()));
+        let watching = async {
+            let mut ticks = ticks(self.levels_every);
+            while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+                self.gauges.report("levels", self.gauges.pass(&bus, &self.store).await);
+            }
+        };
+        let purging = bus.purge_deleted(shutdown.clone());
+        let ((), (), (), (), purging) = tokio::join!(reaping, sweeping, collecting, watching, purging);
         Ok(purging?)
     }
 }
@@ -128,9 +145,18 @@ fn ticks(period: Duration) -> Interval {
     ticks
 }
 
-fn report(pass: &str, outcome: Result<(), PassError>) {
-    if let Err(error) = outcome {
-        tracing::warn!(pass, error = &error as &dyn std::error::Error, "a pass ended early");
+impl Gauges {
+    fn report(&self, pass: &'static str, outcome: Result<(), PassError>) {
+        match outcome {
+            Ok(()) => self.passed(pass),
+            Err(error) => tracing::warn!(pass, error = &error as &dyn std::error::Error, "a pass ended early"),
+        }
+    }
+
+    async fn pass(&self, bus: &Bus, store: &Store) -> Result<(), PassError> {
+        self.levels(&bus.levels().await?);
+        self.runs(&store.working_runs().await?);
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod doctor;
 mod document;
 mod embedded;
 mod endings;
+mod gauges;
 mod housekeeper;
 mod identities;
 mod operate;

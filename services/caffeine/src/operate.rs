@@ -37,10 +37,12 @@ pub(crate) async fn serve(roles: &[Role]) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown_on_signals().context("install signal handlers")?;
     let health = Health::new();
     let running = Roles::start(roles, &configuration, &health, shutdown.clone()).await?;
-    let address = health.serve(settings.health_listen, Some(telemetry), shutdown).await.context("serve health")?;
+    let address =
+        health.serve(settings.health_listen, Some(telemetry.clone()), shutdown).await.context("serve health")?;
     tracing::info!(%address, "serving health and metrics");
-    running.join().await?;
-    Ok(ExitCode::SUCCESS)
+    let outcome = running.join().await;
+    telemetry.shutdown().await;
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 /// Brings the schema up to date, and the services' rights with it.

@@ -11,6 +11,8 @@ pub struct Metrics {
     pages: Counter<u64>,
     page_duration: Histogram<f64>,
     model_tokens: Counter<u64>,
+    model_calls: Counter<u64>,
+    model_call_duration: Histogram<f64>,
 }
 
 impl Default for Metrics {
@@ -20,6 +22,8 @@ impl Default for Metrics {
             pages: meter.u64_counter("caffeine.write.pages").with_unit("{page}").build(),
             page_duration: meter.f64_histogram("caffeine.write.page_duration").with_unit("s").build(),
             model_tokens: meter.u64_counter("caffeine.write.model_tokens").with_unit("{token}").build(),
+            model_calls: meter.u64_counter("caffeine.llm.calls").with_unit("{call}").build(),
+            model_call_duration: meter.f64_histogram("caffeine.llm.call").with_unit("s").build(),
         }
     }
 }
@@ -36,9 +40,12 @@ impl Metrics {
         self.pages.add(1, &[KeyValue::new("outcome", "failed")]);
     }
 
-    /// A call was paid for.
-    pub(crate) fn tokens(&self, input: u64, output: u64) {
-        self.model_tokens.add(input, &[KeyValue::new("direction", "input")]);
-        self.model_tokens.add(output, &[KeyValue::new("direction", "output")]);
+    /// A call has ended, with an answer (`ok`) or with a word for why not.
+    pub(crate) fn asked(&self, model: &str, outcome: &'static str, took: Duration, input: u64, output: u64) {
+        let model = KeyValue::new("model", model.to_owned());
+        self.model_calls.add(1, &[model.clone(), KeyValue::new("outcome", outcome)]);
+        self.model_call_duration.record(took.as_secs_f64(), std::slice::from_ref(&model));
+        self.model_tokens.add(input, &[model.clone(), KeyValue::new("direction", "input")]);
+        self.model_tokens.add(output, &[model, KeyValue::new("direction", "output")]);
     }
 }

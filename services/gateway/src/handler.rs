@@ -40,10 +40,13 @@ impl Handler<v1::RunTransition> for Projector {
                 METRICS.transition("known");
                 last
             }
-            Applied::Stored { sequence, state, before, announced } => {
+            Applied::Stored { sequence, state, before, announced, age } => {
                 METRICS.transition("stored");
                 if state != before {
                     tracing::info!(run_id = %fact.run, state = %state, transition = fact.transition, "run moved");
+                }
+                if state.is_terminal() && !before.is_terminal() {
+                    METRICS.run_ended(state, age);
                 }
                 if let Some(next) = announced {
                     tracing::info!(run_id = %next, "run asked for");

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use caffeine_bus::{Bus, Outgoing, PublishError};
+use caffeine_bus::{Bus, Outgoing, PublishError, continue_trace};
 use caffeine_contract::{Command, DecodeError, Kind, v1};
 use caffeine_store::gateway::OutboxRow;
 use caffeine_store::{Store, StoreError};
 use futures::StreamExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::metrics::METRICS;
 
@@ -17,8 +18,9 @@ use crate::metrics::METRICS;
 const BATCH: i64 = 16;
 /// How many of them are published at once: all, so that one that waits for the broker keeps nobody waiting.
 const PARALLEL: usize = 16;
-/// How long the rows belong to this relay. Longer than a publish may wait for its acknowledgement.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long the rows belong to this relay, and how long it may take with them: a server that died without a word would
+/// keep it for ever. Who comes later publishes the same ids.
+const LEASE: Duration = Duration::from_secs(20);
 /// Rows of other pods, and those that wait, are looked for this often.
 const POLL: Duration = Duration::from_secs(1);
 const FIRST_DELAY: Duration = Duration::from_millis(500);
@@ -38,10 +40,11 @@ impl Relay {
     /// Works until `shutdown`; a batch that was begun is ended.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            match self.pass().await {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => tracing::warn!(error = %error, "outbox cannot be read"),
+            match tokio::time::timeout(LEASE, self.pass()).await {
+                Ok(Ok(0)) => {}
+                Ok(Ok(_)) => continue,
+                Ok(Err(error)) => tracing::warn!(error = %error, "outbox cannot be read"),
+                Err(_) => tracing::warn!(seconds = LEASE.as_secs(), "a pass over the outbox took too long"),
             }
             tokio::select! {
                 () = shutdown.cancelled() => {}
@@ -70,10 +73,15 @@ impl Relay {
                 return self.store.outbox_delay(row.id, BROKEN_DELAY).await;
             }
         };
-        let published = match &letter {
-            Letter::Work(outgoing) => self.bus.try_publish(outgoing).await,
-            Letter::Command(command) => self.bus.command(command).await,
+        let span = tracing::info_span!("send", otel.name = format!("send {}", row.kind), otel.kind = "producer");
+        continue_trace(&span, row.traceparent.as_deref());
+        let publish = async {
+            match &letter {
+                Letter::Work(outgoing) => self.bus.try_publish(outgoing).await,
+                Letter::Command(command) => self.bus.command(command).await,
+            }
         };
+        let published = publish.instrument(span).await;
         let error = match published {
             Ok(()) => {
                 METRICS.relayed("published");

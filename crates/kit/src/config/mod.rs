@@ -39,6 +39,7 @@ const COMMON: &[&str] = &[
     "log",
     "log_format",
     "shutdown_grace_seconds",
+    "otlp_endpoint",
 ];
 
 /// Shared settings that a service's section may replace for it: who it is.

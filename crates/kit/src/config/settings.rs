@@ -64,6 +64,8 @@ pub struct Settings {
     pub log_format: Option<LogFormat>,
     /// How long running work may go on after a request to stop, in seconds.
     pub shutdown_grace_seconds: u64,
+    /// Where spans go: a receiver of OTLP over gRPC, `http://host:4317`. Unset: nowhere.
+    pub otlp_endpoint: Option<String>,
 }
 
 impl Default for Settings {
@@ -79,6 +81,7 @@ impl Default for Settings {
             log: "info,async_nats=warn,sqlx=warn,hyper=warn".to_owned(),
             log_format: None,
             shutdown_grace_seconds: 45,
+            otlp_endpoint: None,
         }
     }
 }
@@ -133,6 +136,7 @@ impl fmt::Debug for Settings {
             .field("log", &self.log)
             .field("log_format", &self.log_format)
             .field("shutdown_grace_seconds", &self.shutdown_grace_seconds)
+            .field("otlp_endpoint", &self.otlp_endpoint.as_deref().map(redact_url))
             .finish()
     }
 }

@@ -14,6 +14,8 @@ pub struct OutboxBody {
     pub kind: &'static str,
     /// Encoded; work with its scope.
     pub body: Vec<u8>,
+    /// The trace that it belongs to, as a W3C `traceparent`.
+    pub traceparent: Option<String>,
 }
 
 /// A message that waits to be published.
@@ -27,6 +29,8 @@ pub struct OutboxRow {
     pub body: Vec<u8>,
     /// How often it could not be published.
     pub failed_attempts: u32,
+    /// The trace that it belongs to, as a W3C `traceparent`.
+    pub traceparent: Option<String>,
 }
 
 impl Store {
@@ -41,7 +45,7 @@ impl Store {
              WHERE outbox_id IN ( \
                  SELECT outbox_id FROM outbox WHERE not_before <= now() \
                  ORDER BY not_before, outbox_id LIMIT $1 FOR UPDATE SKIP LOCKED) \
-             RETURNING outbox_id, kind, body, failed_attempts",
+             RETURNING outbox_id, kind, body, failed_attempts, traceparent",
             limit,
             lease.as_secs_f64()
         )
@@ -54,6 +58,7 @@ impl Store {
                 kind: row.kind,
                 body: row.body,
                 failed_attempts: row.failed_attempts.unsigned_abs(),
+                traceparent: row.traceparent,
             })
             .collect();
         // In the order of their writing.
@@ -96,12 +101,14 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     for message in bodies {
         sqlx::query!(
-            "INSERT INTO outbox (outbox_id, workspace_id, run_id, kind, body) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO outbox (outbox_id, workspace_id, run_id, kind, body, traceparent) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
             OutboxId::generate().as_uuid(),
             workspace.as_uuid(),
             run.as_uuid(),
             message.kind,
-            message.body
+            message.body,
+            message.traceparent
         )
         .execute(&mut *connection)
         .await?;
@@ -117,12 +124,14 @@ pub(super) async fn insert_for_repository(
     message: &OutboxBody,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO outbox (outbox_id, workspace_id, repository_id, kind, body) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO outbox (outbox_id, workspace_id, repository_id, kind, body, traceparent) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
         OutboxId::generate().as_uuid(),
         workspace.as_uuid(),
         repository.as_uuid(),
         message.kind,
-        message.body
+        message.body,
+        message.traceparent
     )
     .execute(connection)
     .await?;

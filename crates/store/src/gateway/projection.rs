@@ -1,6 +1,8 @@
 //! The projector's transaction: a fact about a run becomes an event, a state and, at the end, the start of the next
 //! run.
 
+use std::time::Duration;
+
 use caffeine_model::{DocumentId, DocumentState, Generation, Oid, RepositoryId, RunId, RunState, WorkspaceId};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -105,6 +107,8 @@ pub enum Applied {
         /// The run whose messages have been written to the outbox by this: the queued one, because this one has
         /// ended, or this one, because it is asked again.
         announced: Option<RunId>,
+        /// How old the run is: from the request to this fact.
+        age: Duration,
     },
 }
 
@@ -167,11 +171,11 @@ pub(super) async fn apply(
         Change::Failed(failure) if !locked.state.is_terminal() => (None, Some(failure)),
         _ => (None, None),
     };
-    sqlx::query!(
-        "UPDATE runs SET state = $2, last_sequence = $3, commit_oid = coalesce(commit_oid, $4), \
-                 failure_code = coalesce(failure_code, $5), failure_reason = coalesce(failure_reason, $6), \
-                 ended_at = CASE WHEN $7 THEN coalesce(ended_at, now()) END, progressed_at = now() \
-             WHERE run_id = $1",
+    let age = sqlx::query_scalar!(
+        r#"UPDATE runs SET state = $2, last_sequence = $3, commit_oid = coalesce(commit_oid, $4),
+                  failure_code = coalesce(failure_code, $5), failure_reason = coalesce(failure_reason, $6),
+                  ended_at = CASE WHEN $7 THEN coalesce(ended_at, now()) END, progressed_at = now()
+              WHERE run_id = $1 RETURNING extract(epoch FROM now() - created_at)::float8 AS "age!""#,
         fact.run.as_uuid(),
         state.as_str(),
         sequence,
@@ -180,7 +184,7 @@ pub(super) async fn apply(
         failure.map(|failure| failure.reason.as_str()),
         state.is_terminal()
     )
-    .execute(&mut *tx)
+    .fetch_one(&mut *tx)
     .await?;
     if state.is_withdrawn() {
         withdraw(tx, fact, &locked).await?;
@@ -196,7 +200,8 @@ pub(super) async fn apply(
         }
         _ => None,
     };
-    Ok(Applied::Stored { sequence: sequence.unsigned_abs(), state, before: locked.state, announced })
+    let age = Duration::try_from_secs_f64(age).unwrap_or_default();
+    Ok(Applied::Stored { sequence: sequence.unsigned_abs(), state, before: locked.state, announced, age })
 }
 
 /// Nothing is added to a run that somebody has ended, and what has ended by itself cannot be cancelled any more.

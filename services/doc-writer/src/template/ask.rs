@@ -1,8 +1,8 @@
 //! One question to the model, never paid for twice: take it in the ledger, send, store the answer, then use it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use caffeine_llm::{Block, FailedCall, LlmError, Usage, collect_with};
+use caffeine_llm::{Block, FailedCall, LlmError, RetryCause, Usage, collect_with};
 use caffeine_model::{DocumentId, RepositoryId};
 use caffeine_sendgate::{GateError, GatedRequest, Prepared, SendGate, normalise, redact};
 use caffeine_store::doc_writer::{CallEnd, CallLease, CallTurn, NewCall, Work};
@@ -70,6 +70,7 @@ impl Asker<'_> {
                 return Ok(response);
             }
         }
+        let (model, asked) = (prepared.record().model.clone(), Instant::now());
         let answer = tokio::select! {
             answer = self.send(prepared) => answer,
             () = self.lost(key, &lease) => return Err(AskError::Taken),
@@ -87,7 +88,8 @@ impl Asker<'_> {
                 (call_end(failed.text, word, failed.usage, Some(sentence)), Some(failed.error))
             }
         };
-        self.metrics.tokens(end.input_tokens, end.output_tokens);
+        let outcome = error.as_ref().map_or("ok", outcome_word);
+        self.metrics.asked(&model, outcome, asked.elapsed(), end.input_tokens, end.output_tokens);
         self.store.model_call_ended(self.work, key, &lease, &end).await?;
         match error {
             None => Ok(end.response),
@@ -180,6 +182,16 @@ fn call_end(response: String, stop_reason: &str, usage: Usage, error: Option<Str
             .saturating_add(usage.cache_read_input_tokens),
         output_tokens: usage.output_tokens,
         error,
+    }
+}
+
+/// How a call without an answer ended, for those who watch the provider.
+fn outcome_word(error: &LlmError) -> &'static str {
+    match error {
+        LlmError::Retry { cause: RetryCause::RateLimited, .. } => "rate_limited",
+        LlmError::Retry { cause: RetryCause::Overloaded, .. } => "overloaded",
+        LlmError::Retry { .. } => "unreachable",
+        other => stop_word(other),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
+use caffeine_bus::continue_trace;
+use caffeine_contract::headers::TRACEPARENT;
 use caffeine_store::Store;
 use futures::FutureExt;
 use poem::endpoint::BoxEndpoint;
@@ -10,6 +12,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response};
 use poem_openapi::registry::MetaApi;
+use tracing::Instrument as _;
 
 use super::auth;
 use super::problem::{self, Problem};
@@ -93,6 +96,23 @@ impl Shell {
         Problem::new(status, code, Some(detail)).into_response()
     }
 
+    /// The span of a request, which continues the caller's trace. Named by the operation's path, not by the request's.
+    fn span(&self, request: &Request) -> tracing::Span {
+        let (method, path) = (method_label(request.method()), request.uri().path());
+        let route = self.methods.iter().find(|(template, _)| fits(template, path)).map_or("", |(route, _)| route);
+        let span = tracing::info_span!(
+            "request",
+            otel.name = format!("{method} {route}"),
+            otel.kind = "server",
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = tracing::field::Empty,
+            trace_id = tracing::field::Empty,
+        );
+        continue_trace(&span, request.header(TRACEPARENT));
+        span
+    }
+
     fn allowed(&self, path: &str) -> String {
         let methods =
             self.methods.iter().filter(|(template, _)| fits(template, path)).map(|(_, method)| method.as_str());
@@ -152,7 +172,8 @@ impl Endpoint for Shell {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let started = Instant::now();
         let method = request.method().clone();
-        let outcome = AssertUnwindSafe(self.guarded(request)).catch_unwind().await;
+        let span = self.span(&request);
+        let outcome = AssertUnwindSafe(self.guarded(request)).catch_unwind().instrument(span.clone()).await;
         let mut response = match outcome {
             Ok(Ok(response) | Err(response)) => response,
             Err(_panic) => {
@@ -160,6 +181,7 @@ impl Endpoint for Shell {
                 problem::internal().into_response()
             }
         };
+        span.record("http.response.status_code", response.status().as_u16());
         secure(&mut response);
         METRICS.request(method_label(&method), response.status().as_u16(), started.elapsed().as_secs_f64());
         Ok(response)

@@ -1,7 +1,7 @@
 //! What the gateway says on the bus: the messages of a starting run, commands to all pods, and that there is something
 //! new to read.
 
-use caffeine_bus::Outgoing;
+use caffeine_bus::{Outgoing, traceparent};
 use caffeine_contract::{Command, Message, Scope, id_bytes, v1};
 use caffeine_model::{Lane, RepositoryId, RunId, WorkspaceId};
 use caffeine_store::gateway::{DocumentStart, OutboxBody, RunStart};
@@ -48,12 +48,12 @@ pub(crate) fn run_changed(scope: &Scope, sequence: u64) -> v1::Event {
 }
 
 fn command_body(command: &Command) -> OutboxBody {
-    OutboxBody { kind: Command::KIND, body: command.encode().to_vec() }
+    OutboxBody { kind: Command::KIND, body: command.encode().to_vec(), traceparent: traceparent() }
 }
 
 fn outbox_body<M: Message>(scope: &Scope, message: M) -> OutboxBody {
     let outgoing = Outgoing::new(scope, message);
-    OutboxBody { kind: outgoing.kind.spec().name, body: outgoing.body.to_vec() }
+    OutboxBody { kind: outgoing.kind.spec().name, body: outgoing.body.to_vec(), traceparent: traceparent() }
 }
 
 fn document_requested(document: &DocumentStart) -> v1::DocumentRequested {
