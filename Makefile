@@ -43,7 +43,13 @@ $(FAKES): tests/fakes/package-lock.json
 	npm ci --prefix tests/fakes --no-audit --no-fund --loglevel error
 	@touch $@
 
-test: setup-tests $(FAKES) ## Run every test with throw-away servers (TEST='…' for some)
+PYTHON_FAKES = .tools/fakes/requirements.txt
+$(PYTHON_FAKES): tests/fakes/requirements.txt
+	[ -x .tools/fakes/bin/python ] || python3 -m venv .tools/fakes
+	.tools/fakes/bin/python -m pip install --quiet --disable-pip-version-check --no-input --requirement $<
+	@cp $< $@
+
+test: setup-tests $(FAKES) $(PYTHON_FAKES) ## Run every test with throw-away servers (TEST='…' for some)
 	cargo build --locked --workspace --bins
 	"$(TARGET)/debug/caffeine-with-servers" -- cargo nextest run --locked --no-fail-fast $(TEST)
 

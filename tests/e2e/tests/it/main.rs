@@ -18,5 +18,6 @@ mod kills;
 mod messages_api;
 mod odd;
 mod secrets;
+mod tracing;
 mod undisturbed;
 mod unwelcome;
