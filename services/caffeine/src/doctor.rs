@@ -99,6 +99,18 @@ fn sections(report: &mut Report, configuration: &Configuration) {
     section::<caffeine_doc_writer::DocWriterService>(report, configuration);
     section::<crate::housekeeper::Housekeeper>(report, configuration);
     credential_keys(report, configuration);
+    sign_in(report, configuration);
+}
+
+/// What the gateway checks at its start beyond the form of its settings.
+fn sign_in(report: &mut Report, configuration: &Configuration) {
+    let Ok(config) = configuration.section::<caffeine_gateway::GatewayConfig>(Name::Gateway.as_str()) else { return };
+    let ways = config.check().map(|()| match (&config.oidc_issuer, &config.session_keys) {
+        (Some(issuer), _) => format!("by {issuer}"),
+        (None, Some(_)) if config.token_sign_in => "with API tokens".to_owned(),
+        _ => "not by browsers: `caffeine session-keys` makes the keys that sessions need".to_owned(),
+    });
+    report.check("sign-in", ways);
 }
 
 /// The two halves of the pair, where one configuration has both.

@@ -103,6 +103,15 @@ impl Store {
         Ok(wanted)
     }
 
+    /// Every workspace with its name.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn workspaces(&self) -> Result<Vec<(WorkspaceId, String)>, StoreError> {
+        let rows = sqlx::query!("SELECT workspace_id, name FROM workspaces ORDER BY name").fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|row| (WorkspaceId::from_uuid(row.workspace_id), row.name)).collect())
+    }
+
     /// The workspace that people who sign in by the provider belong to.
     ///
     /// # Errors
