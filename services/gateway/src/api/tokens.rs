@@ -58,7 +58,7 @@ struct AddToken {
 
 /// An API token without its secret.
 #[derive(Debug, Object)]
-struct Token {
+struct ApiToken {
     token: Uuid,
     name: String,
     /// `read`, `write`, `admin`.
@@ -72,7 +72,7 @@ struct Token {
 /// One's tokens.
 #[derive(Debug, Object)]
 struct TokenList {
-    items: Vec<Token>,
+    items: Vec<ApiToken>,
 }
 
 /// A token that was just made.
@@ -102,7 +102,7 @@ enum RevokeResponse {
     Revoked,
 }
 
-impl From<TokenRow> for Token {
+impl From<TokenRow> for ApiToken {
     fn from(row: TokenRow) -> Self {
         Self {
             token: row.id.as_uuid(),
@@ -123,7 +123,7 @@ impl TokensApi {
     #[oai(path = "/tokens", method = "get", operation_id = "list_tokens")]
     async fn list(&self, auth: Auth) -> Result<Json<TokenList>, ApiError> {
         let rows = self.app.store.tokens(auth.0.user, MAX_ROWS).await?;
-        Ok(Json(TokenList { items: rows.into_iter().map(Token::from).collect() }))
+        Ok(Json(TokenList { items: rows.into_iter().map(ApiToken::from).collect() }))
     }
 
     /// Make an API token

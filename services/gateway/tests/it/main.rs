@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+mod audit;
 mod auth;
 mod bootstrap;
 mod credentials;
 mod documents;
 mod endings;
 mod fixture;
+mod limits;
 mod matrix;
 mod openapi;
 mod problems;
@@ -18,3 +20,5 @@ mod repositories;
 mod search;
 mod sessions;
 mod stream;
+mod tokens;
+mod users;
