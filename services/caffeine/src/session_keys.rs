@@ -23,7 +23,11 @@ pub(crate) fn session_keys(args: &SessionKeysArgs) -> anyhow::Result<ExitCode> {
         (Some(KeyStep::Drop), _) => "sessions of the old ones are asked to sign in again: restart every gateway",
         (None, _) => "the first one signs, all of them verify",
     };
-    println!("{} in {}: {says}.", if keys.len() == 1 { "1 key".to_owned() } else { format!("{} keys", keys.len()) }, args.file.display());
+    println!(
+        "{} in {}: {says}.",
+        if keys.len() == 1 { "1 key".to_owned() } else { format!("{} keys", keys.len()) },
+        args.file.display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -116,7 +116,9 @@ impl Service for GatewayService {
         let app = App {
             bus: bus.clone(),
             store: store.clone(),
-            identity: Arc::new(Identity::new(self.identity, store.clone()).context("prepare TLS for the identity provider")?),
+            identity: Arc::new(
+                Identity::new(self.identity, store.clone()).context("prepare TLS for the identity provider")?,
+            ),
             embedder: self.embedder,
             versions: versions.clone(),
             credential_key: self.credential_key,

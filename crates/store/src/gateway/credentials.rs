@@ -99,12 +99,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database refuses.
-    pub async fn replace_credential(
-        &self,
-        by: &Actor,
-        id: CredentialId,
-        sealed: &[u8],
-    ) -> Result<bool, StoreError> {
+    pub async fn replace_credential(&self, by: &Actor, id: CredentialId, sealed: &[u8]) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
         let replaced = sqlx::query!(
             "UPDATE credentials SET sealed = $3, replaced_at = now() WHERE workspace_id = $1 AND credential_id = $2",

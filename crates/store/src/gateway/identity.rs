@@ -108,7 +108,8 @@ impl Store {
     /// # Errors
     /// If the database cannot be asked.
     pub async fn workspaces(&self) -> Result<Vec<(WorkspaceId, String)>, StoreError> {
-        let rows = sqlx::query!("SELECT workspace_id, name FROM workspaces ORDER BY name").fetch_all(&self.pool).await?;
+        let rows =
+            sqlx::query!("SELECT workspace_id, name FROM workspaces ORDER BY name").fetch_all(&self.pool).await?;
         Ok(rows.into_iter().map(|row| (WorkspaceId::from_uuid(row.workspace_id), row.name)).collect())
     }
 

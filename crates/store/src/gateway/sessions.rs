@@ -183,12 +183,8 @@ impl Store {
         if closed.rows_affected() == 0 {
             return Ok(false);
         }
-        let entry = Entry {
-            action: "session.closed",
-            object_kind: "session",
-            object_id: id.to_string(),
-            detail: json!({}),
-        };
+        let entry =
+            Entry { action: "session.closed", object_kind: "session", object_id: id.to_string(), detail: json!({}) };
         audit::append(&mut tx, by, entry).await?;
         tx.commit().await?;
         Ok(true)

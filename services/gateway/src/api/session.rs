@@ -155,11 +155,7 @@ impl SessionApi {
     ///
     /// For browsers: answers with a cookie. The session ends with the token at the latest and may do what the token may.
     #[oai(path = "/session", method = "post", operation_id = "open_session")]
-    async fn open(
-        &self,
-        ip: Data<&Option<IpAddr>>,
-        body: Json<OpenSession>,
-    ) -> Result<OpenResponse, ApiError> {
+    async fn open(&self, ip: Data<&Option<IpAddr>>, body: Json<OpenSession>) -> Result<OpenResponse, ApiError> {
         let identity = &self.app.identity;
         if !identity.takes_tokens() {
             let detail = "Nobody signs in with a token here. Its operator sets `gateway.session_keys`, or uses the \
@@ -245,12 +241,7 @@ impl App {
         let workspace = self.store.default_workspace().await?;
         let by_nobody =
             Actor { workspace, user: None, name: "nobody".to_owned(), ip: ip.map(|address| address.to_string()) };
-        let entry = Entry {
-            action: "sign_in.refused",
-            object_kind: "session",
-            object_id: String::new(),
-            detail,
-        };
+        let entry = Entry { action: "sign_in.refused", object_kind: "session", object_id: String::new(), detail };
         self.store.record(&by_nobody, entry).await
     }
 }

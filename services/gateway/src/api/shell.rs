@@ -131,7 +131,8 @@ impl Shell {
         }
         let (limit, name, wait) = (left.limit, left.name, left.wait_seconds);
         let detail = format!("More than {limit} requests of the kind `{name}` in a minute. Wait {wait} seconds.");
-        let mut response = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", Some(detail)).into_response();
+        let mut response =
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", Some(detail)).into_response();
         set(&mut response, header::RETRY_AFTER, &wait.to_string());
         Err(response)
     }
@@ -198,8 +199,7 @@ fn no_route(path: &str) -> Response {
         return Problem::new(StatusCode::NOT_FOUND, "not_found", Some(detail)).into_response();
     }
     let detail = format!("This address answers {allowed} only.");
-    let mut response =
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", Some(detail)).into_response();
+    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", Some(detail)).into_response();
     set(&mut response, header::ALLOW, &allowed);
     response
 }

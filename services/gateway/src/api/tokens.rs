@@ -2,7 +2,7 @@
 
 use caffeine_model::TokenId;
 use caffeine_store::gateway::{NewToken, TokenRow};
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, SubsecRound as _, Utc};
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
@@ -152,8 +152,13 @@ impl TokensApi {
         let wanted = Utc::now().checked_add_days(Days::new(u64::from(days))).ok_or_else(ApiError::internal)?;
         // A token that is found by a thief must not give birth to one that outlives it.
         let expires_at = if who.token.is_some() { wanted.min(who.expires_at) } else { wanted };
-        let scopes: Vec<String> =
-            Scope::ALL.into_iter().filter(|scope| given.contains(scope)).map(|scope| scope.as_str().to_owned()).collect();
+        // As it is stored, so that lists say the same.
+        let expires_at = expires_at.trunc_subsecs(6);
+        let scopes: Vec<String> = Scope::ALL
+            .into_iter()
+            .filter(|scope| given.contains(scope))
+            .map(|scope| scope.as_str().to_owned())
+            .collect();
         let secret = token::generate().map_err(|error| {
             tracing::error!(error = %error, "no random bytes");
             ApiError::internal()

@@ -177,10 +177,7 @@ impl UsersApi {
         };
         let outdated = || ApiError::precondition_failed("Somebody has changed the user. Read it again.");
         let revision = revision(&if_match).ok_or_else(outdated)?;
-        let change = UserChange {
-            role: body.0.role.map(|role| Role::from(role).as_str()),
-            active: body.0.active,
-        };
+        let change = UserChange { role: body.0.role.map(|role| Role::from(role).as_str()), active: body.0.active };
         let changed = self.app.store.change_user(&auth.0.actor(), id, revision, change).await?;
         self.app.identity.forget_user(id);
         match changed {

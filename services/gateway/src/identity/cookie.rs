@@ -71,9 +71,6 @@ mod tests {
         let plain = Cookies { secure: false };
         assert_eq!(plain.set("cc", "v", 9), "cc=v; Path=/; Max-Age=9; HttpOnly; SameSite=Lax");
         let secure = Cookies { secure: true };
-        assert_eq!(
-            secure.clear(secure.session()),
-            "__Host-cc=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
-        );
+        assert_eq!(secure.clear(secure.session()), "__Host-cc=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax");
     }
 }

@@ -103,7 +103,8 @@ mod tests {
         let text = sign(&header(), &json!({}), |_| vec![1]).unwrap();
         let crit = Header { crit: Some(json!(["exp"])), ..header() };
         let crit = sign(&crit, &json!({}), |_| vec![1]).unwrap();
-        for text in ["", ".", "..", "a.b.c", &format!("{text}=")[..], &format!("{text}.x"), &crit, &"a".repeat(20_000)] {
+        for text in ["", ".", "..", "a.b.c", &format!("{text}=")[..], &format!("{text}.x"), &crit, &"a".repeat(20_000)]
+        {
             assert!(split(text).is_none(), "{text}");
         }
     }

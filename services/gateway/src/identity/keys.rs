@@ -63,12 +63,8 @@ impl KeyRing {
     /// Signs claims of a kind with the first key.
     pub(crate) fn sign(&self, kind: &str, claims: &impl Serialize) -> Option<String> {
         let key = self.keys.first()?;
-        let header = Header {
-            alg: ALGORITHM.to_owned(),
-            kid: Some(key.id.clone()),
-            typ: Some(kind.to_owned()),
-            crit: None,
-        };
+        let header =
+            Header { alg: ALGORITHM.to_owned(), kid: Some(key.id.clone()), typ: Some(kind.to_owned()), crit: None };
         jws::sign(&header, claims, |bytes| key.pair.sign(bytes).as_ref().to_vec()).ok()
     }
 

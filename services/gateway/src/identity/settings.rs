@@ -180,7 +180,8 @@ mod tests {
     #[test]
     fn addresses_for_browsers() {
         assert_eq!(settings(Some("https://docs.corp:443/"), "0.0.0.0:1").unwrap().origin.unwrap(), "https://docs.corp");
-        for odd in ["docs.corp", "http://docs.corp", "https://docs.corp/path", "ftp://localhost", "https://u@docs.corp"] {
+        for odd in ["docs.corp", "http://docs.corp", "https://docs.corp/path", "ftp://localhost", "https://u@docs.corp"]
+        {
             assert!(matches!(settings(Some(odd), "0.0.0.0:1"), Err(IdentityError::PublicUrl)), "{odd}");
         }
     }

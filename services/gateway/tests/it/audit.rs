@@ -21,8 +21,7 @@ async fn whoever_changes_something_stands_in_the_log() {
     let (_, added) = fixture.post("/api/v1/repositories", &json!({ "url": "https://git.example/a" })).await;
     let (repository, run) = (id(&added, "/repository/id"), id(&added, "/run/id"));
     assert_eq!(fixture.post(&format!("/api/v1/runs/{run}/cancel"), &json!({})).await.0, 202);
-    let (_, template) =
-        fixture.post("/api/v1/prompts", &json!({ "name": "n", "system": "s", "body": "{code}" })).await;
+    let (_, template) = fixture.post("/api/v1/prompts", &json!({ "name": "n", "system": "s", "body": "{code}" })).await;
     let path = format!("/api/v1/prompts/{}/versions", template["id"].as_str().unwrap());
     assert_eq!(fixture.post(&path, &json!({ "system": "", "body": "{code}!" })).await.0, 201);
     let secret = "ghp_neverinthelog";
@@ -133,7 +132,9 @@ async fn the_log_grows_only_and_a_change_is_found() {
         .for_each(|outcome| outcome.unwrap());
     assert_eq!(check(&fixture).await, AuditCheck { entries: 40, broken_at: None });
     let pool = fixture.database.pool();
-    for statement in ["UPDATE audit_entries SET actor_name = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries"] {
+    for statement in
+        ["UPDATE audit_entries SET actor_name = 'x'", "DELETE FROM audit_entries", "TRUNCATE audit_entries"]
+    {
         let error = sqlx::query(statement).execute(pool).await.unwrap_err();
         assert!(error.to_string().contains("grows only"), "{statement}: {error}");
     }

@@ -55,8 +55,10 @@ async fn attempts_to_sign_in_are_counted_by_address() {
     }
     assert_eq!(attempt("192.0.2.2").await, 401, "another client of the same proxy");
     assert_eq!(attempt("192.0.2.3, 192.0.2.1").await, 429, "what a client says of itself does not count");
-    let ips: Vec<String> =
-        sqlx::query_scalar("SELECT DISTINCT ip FROM audit_entries ORDER BY ip").fetch_all(fixture.database.pool()).await.unwrap();
+    let ips: Vec<String> = sqlx::query_scalar("SELECT DISTINCT ip FROM audit_entries ORDER BY ip")
+        .fetch_all(fixture.database.pool())
+        .await
+        .unwrap();
     assert_eq!(ips, ["192.0.2.1", "192.0.2.2"]);
     fixture.stop().await;
 }
@@ -93,6 +95,9 @@ async fn every_answer_has_the_headers() {
     let request = fixture.http.post(format!("{base}/api/v1/session")).header("origin", "https://docs.corp");
     let response = request.json(&json!({ "token": fixture.token })).send().await.unwrap();
     let cookie = response.headers()["set-cookie"].to_str().unwrap();
-    assert!(cookie.starts_with("__Host-cc=") && cookie.contains("; Path=/;") && cookie.contains("; Secure;"), "{cookie}");
+    assert!(
+        cookie.starts_with("__Host-cc=") && cookie.contains("; Path=/;") && cookie.contains("; Secure;"),
+        "{cookie}"
+    );
     fixture.stop().await;
 }

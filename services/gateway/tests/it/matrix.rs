@@ -92,7 +92,7 @@ async fn foreign(fixture: &Fixture) -> Vec<String> {
     fixture
         .execute(
             "INSERT INTO credentials (credential_id, workspace_id, name, kind, host, sealed)
-             SELECT '22222222-2222-2222-2222-222222222222', workspace_id, 'theirs', 'token', 'git.example:443', 'x'
+             SELECT '22222222-2222-2222-2222-222222222222', workspace_id, 'theirs', 'token', 'git.example:443', repeat('x', 200)::bytea
              FROM workspaces;
              INSERT INTO workspaces (workspace_id, name) VALUES ('11111111-1111-1111-1111-111111111111', 'other');
              UPDATE repositories SET workspace_id = '11111111-1111-1111-1111-111111111111';

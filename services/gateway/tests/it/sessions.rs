@@ -50,7 +50,8 @@ async fn open(fixture: &Fixture, token: &str) -> Response {
 #[tokio::test]
 async fn signing_in_and_out_with_a_token() {
     let fixture = Fixture::start().await;
-    let (status, ways) = answer(fixture.http.get(format!("{}/api/v1/sign-in", fixture.base)).send().await.unwrap()).await;
+    let (status, ways) =
+        answer(fixture.http.get(format!("{}/api/v1/sign-in", fixture.base)).send().await.unwrap()).await;
     assert_eq!((status, ways), (200, json!({ "provider": null, "token": true })));
 
     let response = open(&fixture, &fixture.token).await;
@@ -77,7 +78,8 @@ async fn signing_in_and_out_with_a_token() {
     assert_eq!(answer(response).await, (200, json!({ "provider_logout_url": null })));
     let response = browser.request_to(&fixture.base, Method::GET, "/api/v1/me").send().await.unwrap();
     assert_eq!((response.status().as_u16(), cookie_of(&response).as_deref()), (401, Some("cc=")));
-    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM sessions").fetch_one(fixture.database.pool()).await.unwrap();
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sessions").fetch_one(fixture.database.pool()).await.unwrap();
     assert_eq!(rows, 0);
     fixture.stop().await;
 }
@@ -147,10 +149,12 @@ async fn pages_of_other_origins_change_nothing() {
     let form = browser.request_to(&fixture.base, Method::POST, "/api/v1/prompts");
     let form = form.header("content-type", "text/plain").body(body.to_string());
     assert_eq!(answer(form.send().await.unwrap()).await.0, 415, "a form could send this");
-    let program = fixture.http.post(&path).bearer_auth(&fixture.token).header("sec-fetch-site", "cross-site").json(&body);
+    let program =
+        fixture.http.post(&path).bearer_auth(&fixture.token).header("sec-fetch-site", "cross-site").json(&body);
     assert_eq!(answer(program.send().await.unwrap()).await.0, 422, "nobody sends a bearer unasked");
     let foreign_sign_in = fixture.http.post(format!("{}/api/v1/session", fixture.base));
-    let foreign_sign_in = foreign_sign_in.header("sec-fetch-site", "cross-site").json(&json!({ "token": fixture.token }));
+    let foreign_sign_in =
+        foreign_sign_in.header("sec-fetch-site", "cross-site").json(&json!({ "token": fixture.token }));
     assert_eq!(answer(foreign_sign_in.send().await.unwrap()).await.1["code"], "foreign_origin");
     fixture.stop().await;
 }
@@ -210,9 +214,8 @@ async fn another_replica_notices_the_end_in_time() {
     let fixture = Fixture::start().await;
     let other = fixture.another(|config| config.session_cache_seconds = 2).await;
     let browser = Browser::sign_in(&fixture, &fixture.token).await;
-    let at_other = || async {
-        browser.request_to(&other, Method::GET, "/api/v1/me").send().await.unwrap().status().as_u16()
-    };
+    let at_other =
+        || async { browser.request_to(&other, Method::GET, "/api/v1/me").send().await.unwrap().status().as_u16() };
     assert_eq!(at_other().await, 200, "one key ring for both");
     assert_eq!(browser.status(Method::DELETE, "/api/v1/session").await, 200);
     assert_eq!(browser.get("/api/v1/me").await.0, 401, "here at once");
@@ -229,11 +232,7 @@ async fn keys_are_changed_without_anybody_noticing() {
         let request = browser.request_to(&base, Method::GET, "/api/v1/me");
         async move { request.send().await.unwrap().status().as_u16() }
     };
-    for (keys, expected) in [
-        (format!("{old}\n{new}\n"), 200),
-        (format!("{new}\n{old}\n"), 200),
-        (new.clone(), 401),
-    ] {
+    for (keys, expected) in [(format!("{old}\n{new}\n"), 200), (format!("{new}\n{old}\n"), 200), (new.clone(), 401)] {
         let base = fixture.another(|config| config.session_keys = Some(keys.into())).await;
         assert_eq!(at(base).await, expected);
     }

@@ -42,7 +42,8 @@ async fn made_used_listed_and_revoked() {
     assert_eq!(ask(&fixture, secret, Method::GET, "/api/v1/me", &Value::Null).await.0, 200);
     let used = || async {
         let (_, list) = fixture.get("/api/v1/tokens").await;
-        list["items"].as_array().unwrap().iter().find(|row| row["token"] == made["token"]).unwrap()["last_used_at"].clone()
+        list["items"].as_array().unwrap().iter().find(|row| row["token"] == made["token"]).unwrap()["last_used_at"]
+            .clone()
     };
     let first = used().await;
     assert!(first.is_string());

@@ -3,9 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -93,9 +91,10 @@ impl KeySet {
 
     /// The key that a token names; a provider with a single key of the kind need not name it.
     fn find(&self, id: Option<&str>, algorithm: &str) -> Option<&Key> {
-        let mut fitting = self.keys.iter().filter(|(known, key)| {
-            key.algorithm() == algorithm && (id.is_none() || known.as_deref() == id)
-        });
+        let mut fitting = self
+            .keys
+            .iter()
+            .filter(|(known, key)| key.algorithm() == algorithm && (id.is_none() || known.as_deref() == id));
         match (fitting.next(), fitting.next()) {
             (Some((_, key)), None) => Some(key),
             _ => None,
@@ -140,9 +139,9 @@ impl Key {
             Self::Rsa { n, e } => RsaPublicKeyComponents { n, e }
                 .verify(&RSA_PKCS1_2048_8192_SHA256, parts.signed, &parts.signature)
                 .is_ok(),
-            Self::P256 { point } => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-                .verify(parts.signed, &parts.signature)
-                .is_ok(),
+            Self::P256 { point } => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(parts.signed, &parts.signature).is_ok()
+            }
         }
     }
 }
@@ -224,8 +223,7 @@ mod tests {
         fn new() -> Self {
             let random = SystemRandom::new();
             let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-            let pair =
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
             Self { pair, random }
         }
 

@@ -144,7 +144,8 @@ impl Provider {
         let mut request = self.http.post(metadata.token_endpoint.clone());
         if let Some(secret) = &self.settings.secret {
             let methods = metadata.token_endpoint_auth_methods_supported.as_deref();
-            let takes_basic = methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"));
+            let takes_basic =
+                methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"));
             if takes_basic {
                 let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
                 request = request.basic_auth(encoded(&self.settings.client), Some(encoded(secret.expose_secret())));

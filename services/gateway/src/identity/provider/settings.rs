@@ -8,7 +8,8 @@ use crate::config::GatewayConfig;
 use crate::identity::settings::{IdentityError, is_loopback};
 
 /// Hosts of Entra ID: world, governments, China.
-const ENTRA_HOSTS: &[&str] = &["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"];
+const ENTRA_HOSTS: &[&str] =
+    &["login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn"];
 /// Paths of Entra ID that are no tenant: anybody with an account anywhere could sign in.
 const NO_TENANTS: &[&str] = &["common", "organizations", "consumers"];
 
