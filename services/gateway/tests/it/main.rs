@@ -11,6 +11,8 @@ mod endings;
 mod fixture;
 mod limits;
 mod matrix;
+mod oidc;
+mod oidc_mock;
 mod openapi;
 mod problems;
 mod projector;

@@ -167,9 +167,10 @@ impl Provider {
         let expected =
             Expected { issuer: &self.settings.issuer, client: &self.settings.client, nonce, now: Utc::now() };
         let keys = self.keys(metadata, false).await?;
+        // A key may have been published a moment ago; one without a name, in the place of another.
+        let is_unnamed = parts.header.kid.is_none();
         match id_token::verify(&parts, &keys, &expected) {
-            // It may have been published a moment ago.
-            Err(TokenProblem::UnknownKey) => {
+            Err(problem) if problem == TokenProblem::UnknownKey || (is_unnamed && problem == TokenProblem::Signature) => {
                 let keys = self.keys(metadata, true).await?;
                 Ok(id_token::verify(&parts, &keys, &expected)?)
             }
