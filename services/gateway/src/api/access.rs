@@ -76,7 +76,6 @@ const RULES: &[Rule] = &[
     change("DELETE", "/api/v1/repositories/{repository}", Right::Maintain),
     read("/api/v1/credentials", Right::Maintain),
     change("POST", "/api/v1/credentials", Right::Maintain),
-    read("/api/v1/credentials/{credential}", Right::Maintain),
     change("PUT", "/api/v1/credentials/{credential}", Right::Maintain),
     change("DELETE", "/api/v1/credentials/{credential}", Right::Maintain),
     // Runs and what they write.

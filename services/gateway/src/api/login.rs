@@ -151,7 +151,10 @@ impl Callback {
             Ok(session) => Ok((login.to, session)),
             Err(refusal) => {
                 let reason = json!({ "signed_in_by": "provider", "reason": refusal.code() });
-                if let Err(error) = self.app.refused_sign_in(ip, reason).await {
+                // Of a user who is switched off it stands in the log already, by name.
+                if refusal != Refusal::Inactive
+                    && let Err(error) = self.app.refused_sign_in(ip, reason).await
+                {
                     tracing::warn!(error = %error, "a refused sign-in cannot be recorded");
                 }
                 Err(refusal)

@@ -5,7 +5,7 @@
 //! cookies, so what protects against foreign pages needs to look at cookies only.
 
 pub(crate) mod cookie;
-mod jws;
+pub(crate) mod jws;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod origin;

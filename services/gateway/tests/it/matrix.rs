@@ -50,7 +50,6 @@ fn rows() -> Vec<(&'static str, &'static str, &'static str, Value, u16)> {
         ("DELETE", "/api/v1/repositories/{repository}", MAINTAINERS, none.clone(), 404),
         ("GET", "/api/v1/credentials", MAINTAINERS, none.clone(), 200),
         ("POST", "/api/v1/credentials", MAINTAINERS, json!({ "name": "", "host": "git.example" }), 422),
-        ("GET", "/api/v1/credentials/{credential}", MAINTAINERS, none.clone(), 404),
         ("PUT", "/api/v1/credentials/{credential}", MAINTAINERS, json!({ "authority": "-" }), 404),
         ("DELETE", "/api/v1/credentials/{credential}", MAINTAINERS, none.clone(), 404),
         ("GET", "/api/v1/repositories/{repository}/runs", EVERYBODY, none.clone(), 404),

@@ -78,7 +78,8 @@ fn token(
     request: &poem::Request,
 ) -> Result<Json<Value>, poem::Error> {
     let mut state = state.lock().unwrap();
-    let refused = |word: &'static str| poem::Error::from_string(json!({ "error": word }).to_string(), StatusCode::BAD_REQUEST);
+    let refused =
+        |word: &'static str| poem::Error::from_string(json!({ "error": word }).to_string(), StatusCode::BAD_REQUEST);
     let encoded: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
     let expected = format!("Basic {}", STANDARD.encode(format!("{CLIENT}:{encoded}")));
     if request.header("authorization") != Some(&expected) {
@@ -206,13 +207,22 @@ async fn people_come_in_and_out() {
     let response = provider.sign_in(&fixture).await;
     let (location, session) = outcome(&response);
     assert_eq!(location, "/repositories?x=1");
-    let over = response.headers().get_all("set-cookie").iter().any(|cookie| cookie == "cc-login=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+    let over = response
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .any(|cookie| cookie == "cc-login=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     assert!(over, "what began is at its end: {:?}", response.headers());
     let browser = Browser { fixture: &fixture, cookie: session.expect("there is a session") };
     let (_, me) = browser.get("/api/v1/me").await;
-    assert_eq!((&me["role"], &me["signed_in_by"], &me["display_name"]), (&json!("author"), &json!("provider"), &json!("Ada")));
-    let external: String =
-        sqlx::query_scalar("SELECT external_id FROM users WHERE display_name = 'Ada'").fetch_one(fixture.database.pool()).await.unwrap();
+    assert_eq!(
+        (&me["role"], &me["signed_in_by"], &me["display_name"]),
+        (&json!("author"), &json!("provider"), &json!("Ada"))
+    );
+    let external: String = sqlx::query_scalar("SELECT external_id FROM users WHERE display_name = 'Ada'")
+        .fetch_one(fixture.database.pool())
+        .await
+        .unwrap();
     assert_eq!(external, format!("{}#ada", provider.issuer));
     let response = browser.request_to(&fixture.base, Method::DELETE, "/api/v1/session").send().await.unwrap();
     let (_, out) = answer(response).await;
@@ -352,7 +362,8 @@ async fn the_providers_role_is_followed_until_somebody_sets_one_here() {
     provider.change(|inner| inner.claims = json!({ "roles": [] }));
     assert_eq!(outcome(&provider.sign_in(&fixture).await), refused("no_role"));
     let (_, log) = fixture.get("/api/v1/audit?action=user.role_changed").await;
-    let sources: Vec<&Value> = log["items"].as_array().unwrap().iter().map(|entry| &entry["detail"]["source"]).collect();
+    let sources: Vec<&Value> =
+        log["items"].as_array().unwrap().iter().map(|entry| &entry["detail"]["source"]).collect();
     assert_eq!(sources, ["local", "provider"]);
     fixture.stop().await;
 }

@@ -91,7 +91,10 @@ async fn in_with_another_role_and_out_again() {
     assert_eq!(location, "/runs");
     let browser = Browser { fixture: &fixture, cookie: session.expect("there is a session") };
     let (_, me) = browser.get("/api/v1/me").await;
-    assert_eq!((&me["display_name"], &me["role"], &me["signed_in_by"]), (&json!("Ada"), &json!("author"), &json!("provider")));
+    assert_eq!(
+        (&me["display_name"], &me["role"], &me["signed_in_by"]),
+        (&json!("Ada"), &json!("author"), &json!("provider"))
+    );
     let (location, session) = outcome(&mock.sign_in(&fixture, "bob").await);
     assert_eq!((location.as_str(), session), ("/sign-in?error=no_role", None));
 
@@ -110,7 +113,11 @@ async fn in_with_another_role_and_out_again() {
     let (_, session) = outcome(&mock.sign_in(&fixture, "ada").await);
     let admin = Browser { fixture: &fixture, cookie: session.unwrap() };
     assert_eq!(admin.get("/api/v1/me").await.1["role"], "admin", "another role at the provider");
-    assert_eq!(admin.get("/api/v1/users").await.1["items"].as_array().unwrap().len(), 2, "the same person, and the local one");
+    assert_eq!(
+        admin.get("/api/v1/users").await.1["items"].as_array().unwrap().len(),
+        2,
+        "the same person, and the local one"
+    );
 
     let response = admin.request_to(&fixture.base, Method::DELETE, "/api/v1/session").send().await.unwrap();
     let (_, out) = answer(response).await;

@@ -2,7 +2,7 @@
 //! kept but who somebody is.
 
 mod http;
-mod id_token;
+pub(crate) mod id_token;
 mod login;
 mod roles;
 mod settings;
@@ -170,7 +170,9 @@ impl Provider {
         // A key may have been published a moment ago; one without a name, in the place of another.
         let is_unnamed = parts.header.kid.is_none();
         match id_token::verify(&parts, &keys, &expected) {
-            Err(problem) if problem == TokenProblem::UnknownKey || (is_unnamed && problem == TokenProblem::Signature) => {
+            Err(problem)
+                if problem == TokenProblem::UnknownKey || (is_unnamed && problem == TokenProblem::Signature) =>
+            {
                 let keys = self.keys(metadata, true).await?;
                 Ok(id_token::verify(&parts, &keys, &expected)?)
             }
