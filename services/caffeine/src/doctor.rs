@@ -49,6 +49,7 @@ pub(crate) async fn doctor() -> anyhow::Result<ExitCode> {
     match configuration {
         Ok(configuration) => {
             sections(&mut report, &configuration);
+            provider(&mut report, &configuration).await;
             match configuration.settings() {
                 Ok(settings) => {
                     database(&mut report, &configuration).await;
@@ -131,6 +132,20 @@ fn credential_keys(report: &mut Report, configuration: &Configuration) {
             report.problem(what, &format!("they are not a pair: the gateway needs {}", private.public()));
         }
         _ => report.ok(what, "understood"),
+    }
+}
+
+/// The identity provider, if there is one.
+async fn provider(report: &mut Report, configuration: &Configuration) {
+    let Ok(config) = configuration.section::<caffeine_gateway::GatewayConfig>(Name::Gateway.as_str()) else { return };
+    // What is wrong with the settings was said.
+    if config.check().is_err() {
+        return;
+    }
+    match config.ask_provider().await {
+        Ok(None) => {}
+        Ok(Some(says)) => report.ok("identity provider", &says),
+        Err(error) => report.problem("identity provider", &format!("{error:#}")),
     }
 }
 

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::identity::IdentitySettings;
+use crate::identity::provider::Provider;
 
 /// The section `gateway` of the configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -57,6 +58,8 @@ pub struct GatewayConfig {
     pub oidc_roles: Vec<String>,
     /// Which claims say who somebody is: `entra` (`tid` and `oid`), `subject` (`iss` and `sub`), or `auto`.
     pub oidc_identify_by: String,
+    /// How many seconds a request may take until it is answered 503.
+    pub request_seconds: u32,
     /// Proxies whose word about a client's address counts, as addresses or nets.
     pub trusted_proxies: Vec<String>,
     /// Looks per minute and user; 0 is without limit, here and below.
@@ -92,6 +95,7 @@ impl Default for GatewayConfig {
             oidc_roles_claim: "roles".to_owned(),
             oidc_roles: Vec::new(),
             oidc_identify_by: "auto".to_owned(),
+            request_seconds: 30,
             trusted_proxies: Vec::new(),
             rate_read: 600,
             rate_write: 60,
@@ -110,6 +114,16 @@ impl GatewayConfig {
         self.credential_key()?;
         IdentitySettings::new(self)?;
         Ok(())
+    }
+
+    /// Asks the identity provider what it is, and says so in words; `None` if there is none.
+    ///
+    /// # Errors
+    /// If a setting is wrong, or the provider does not answer as one should.
+    pub async fn ask_provider(&self) -> anyhow::Result<Option<String>> {
+        let Some(settings) = IdentitySettings::new(self)?.provider else { return Ok(None) };
+        let provider = Provider::new(settings).context("prepare TLS")?;
+        Ok(Some(provider.describe().await?))
     }
 
     /// What credentials are sealed to.

@@ -30,22 +30,28 @@ pub(crate) struct Rule {
     /// `None`: nobody needs to be signed in.
     pub(crate) right: Option<Right>,
     pub(crate) class: Class,
+    /// Waits for somebody else, so it may take longer than others.
+    pub(crate) is_slow: bool,
 }
 
 const fn public(method: &'static str, path: &'static str, class: Class) -> Rule {
-    Rule { method, path, right: None, class }
+    Rule { method, path, right: None, class, is_slow: false }
 }
 
 const fn read(path: &'static str, right: Right) -> Rule {
-    Rule { method: "GET", path, right: Some(right), class: Class::Read }
+    Rule { method: "GET", path, right: Some(right), class: Class::Read, is_slow: false }
 }
 
 const fn search(path: &'static str) -> Rule {
-    Rule { method: "GET", path, right: Some(Right::Read), class: Class::Search }
+    Rule { method: "GET", path, right: Some(Right::Read), class: Class::Search, is_slow: false }
 }
 
 const fn change(method: &'static str, path: &'static str, right: Right) -> Rule {
-    Rule { method, path, right: Some(right), class: Class::Write }
+    Rule { method, path, right: Some(right), class: Class::Write, is_slow: false }
+}
+
+const fn slow(rule: Rule) -> Rule {
+    Rule { is_slow: true, ..rule }
 }
 
 /// All of them. The first one that fits counts.
@@ -71,7 +77,8 @@ const RULES: &[Rule] = &[
     // What the installation works on.
     read("/api/v1/repositories", Right::Read),
     change("POST", "/api/v1/repositories", Right::Write),
-    change("POST", "/api/v1/repositories/test-connection", Right::Write),
+    // A cloner has a minute to answer.
+    slow(change("POST", "/api/v1/repositories/test-connection", Right::Write)),
     read("/api/v1/repositories/{repository}", Right::Read),
     change("DELETE", "/api/v1/repositories/{repository}", Right::Maintain),
     read("/api/v1/credentials", Right::Maintain),

@@ -101,7 +101,7 @@ pub(crate) enum ApiError {
     /// A fault of the server.
     #[oai(status = 500, content_type = "application/problem+json")]
     Internal(Json<Box<Problem>>),
-    /// The database is away: try again later.
+    /// The database is away, or the answer took too long: try again later.
     #[oai(status = 503, content_type = "application/problem+json")]
     Unavailable(Json<Box<Problem>>),
 }

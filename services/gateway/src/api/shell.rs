@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use caffeine_bus::continue_trace;
 use caffeine_contract::headers::TRACEPARENT;
@@ -24,6 +24,9 @@ use crate::metrics::METRICS;
 
 /// The largest body in bytes.
 const MAX_BODY: usize = 1024 * 1024;
+
+/// How long a request may take that waits for somebody else.
+const SLOW: Duration = Duration::from_secs(75);
 
 /// The outermost endpoint. It never fails: every outcome is a response.
 pub(crate) struct Shell {
@@ -69,6 +72,14 @@ impl Shell {
         let body = request.take_body().into_bytes_limit(MAX_BODY).await.map_err(|error| unreadable(&error))?;
         request.set_body(Body::from(body));
         self.inner.call(request).await.map_err(|error| describe(&error, &path).unwrap_or_else(|| error.into_response()))
+    }
+
+    /// How long a request may take: something that has fallen silent must not hold it for ever. Streams begin in time
+    /// and take as long as they take.
+    fn patience(&self, request: &Request) -> Duration {
+        let patience = self.identity.settings.request_patience;
+        let is_slow = access::rule(request.method(), request.uri().path()).is_some_and(|rule| rule.is_slow);
+        if is_slow { patience.max(SLOW) } else { patience }
     }
 
     /// A request that needs nobody to be signed in.
@@ -236,6 +247,11 @@ fn without_value(text: &str) -> &str {
     text.split_once(", found ").map_or(text, |(expected, _)| expected)
 }
 
+fn timeout(patience: Duration) -> Response {
+    let detail = format!("The answer took longer than {} seconds. Try again in a moment.", patience.as_secs());
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", Some(detail)).into_response()
+}
+
 fn unauthorised() -> Response {
     let detail = "Sign in, or send `Authorization: Bearer <token>` with a valid token.".to_owned();
     let mut response = Problem::new(StatusCode::UNAUTHORIZED, "unauthorised", Some(detail)).into_response();
@@ -252,11 +268,16 @@ impl Endpoint for Shell {
         let path = request.uri().path().to_owned();
         let mut extras = Extras::default();
         let span = span(&request);
-        let guarded = AssertUnwindSafe(self.guarded(request, &mut extras));
-        let outcome = guarded.catch_unwind().instrument(span.clone()).await;
+        let patience = self.patience(&request);
+        let guarded = AssertUnwindSafe(self.guarded(request, &mut extras)).catch_unwind();
+        let outcome = tokio::time::timeout(patience, guarded).instrument(span.clone()).await;
         let mut response = match outcome {
-            Ok(Ok(response) | Err(response)) => response,
-            Err(_panic) => {
+            Ok(Ok(Ok(response) | Err(response))) => response,
+            Err(_elapsed) => {
+                tracing::error!(method = %method, "request took too long");
+                timeout(patience)
+            }
+            Ok(Err(_panic)) => {
                 tracing::error!(method = %method, "handler panicked");
                 problem::internal().into_response()
             }

@@ -74,6 +74,8 @@ pub(crate) struct IdentitySettings {
     pub(crate) cache: Duration,
     pub(crate) trusted: Vec<IpNet>,
     pub(crate) token_sign_in: bool,
+    /// How long a request may take.
+    pub(crate) request_patience: Duration,
     pub(crate) rates: Rates,
     /// The identity provider, if there is one.
     pub(crate) provider: Option<ProviderSettings>,
@@ -117,6 +119,7 @@ impl IdentitySettings {
             cache: Duration::from_secs(u64::from(config.session_cache_seconds)),
             trusted: origin::trusted_proxies(&config.trusted_proxies).map_err(IdentityError::Proxy)?,
             token_sign_in: config.token_sign_in,
+            request_patience: Duration::from_secs(u64::from(config.request_seconds.max(1))),
             rates: Rates {
                 read: config.rate_read,
                 write: config.rate_write,

@@ -64,6 +64,19 @@ async fn attempts_to_sign_in_are_counted_by_address() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_silent_holds_nobody() {
+    let fixture = Fixture::start_with(|config| config.request_seconds = 1).await;
+    let mut silent = fixture.database.pool().begin().await.unwrap();
+    sqlx::query("LOCK TABLE repositories IN ACCESS EXCLUSIVE MODE").execute(&mut *silent).await.unwrap();
+    let (status, problem) = fixture.get("/api/v1/repositories").await;
+    assert_eq!((status, &problem["code"]), (503, &json!("timeout")), "{problem}");
+    assert_eq!(fixture.get("/api/v1/me").await.0, 200, "others are served");
+    silent.rollback().await.unwrap();
+    assert_eq!(fixture.get("/api/v1/repositories").await.0, 200);
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn every_answer_has_the_headers() {
     let fixture = Fixture::start().await;
     for (path, token, policy) in [

@@ -1,4 +1,4 @@
-//! Signing in by somebody else's provider: `oidc-provider-mock`, which `scripts/setup tests` brings.
+//! Signing in by somebody else's provider: `oidc-provider-mock` of `tests/fakes/requirements.txt`.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -23,16 +23,14 @@ impl Mock {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let tools = std::env::var_os("CAFFEINE_TOOLS")
             .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.tools")), PathBuf::from);
-        let packages = tools.join("fakes");
-        assert!(packages.join("oidc_provider_mock").is_dir(), "run `scripts/setup tests` first");
-        let child = Command::new("python3")
-            .args(["-m", "oidc_provider_mock", "--host", "127.0.0.1", "--require-nonce", "--port", &port.to_string()])
-            .env("PYTHONPATH", packages)
+        let program = tools.join("fakes/bin/oidc-provider-mock");
+        let child = Command::new(&program)
+            .args(["--host", "127.0.0.1", "--require-nonce", "--port", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("there is a python3");
+            .unwrap_or_else(|error| panic!("`make test` makes {}: {error}", program.display()));
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mock = Self { child, base: format!("http://127.0.0.1:{port}"), http };
         eventually(DEADLINE, || async {

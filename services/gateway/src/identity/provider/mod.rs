@@ -89,6 +89,17 @@ impl Provider {
         Ok(Self { settings, http, known: Mutex::default(), keys: Mutex::default() })
     }
 
+    /// What the provider says about itself, in words.
+    ///
+    /// # Errors
+    /// If it does not answer as a provider should.
+    pub(crate) async fn describe(&self) -> Result<String, ProviderError> {
+        let metadata = self.metadata().await?;
+        let keys = self.keys(&metadata, false).await?;
+        let count = if keys.len() == 1 { "1 key".to_owned() } else { format!("{} keys", keys.len()) };
+        Ok(format!("{} answers and has {count} for RS256 or ES256", metadata.issuer))
+    }
+
     /// Where a person goes to sign in.
     ///
     /// # Errors
