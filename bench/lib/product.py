@@ -75,6 +75,9 @@ class Product:
             "gateway": {
                 "CAFFEINE_GATEWAY_LISTEN": f"127.0.0.1:{self.port}",
                 "CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE": str(token_file),
+                # One user adds hundreds of repositories at once.
+                "CAFFEINE_GATEWAY_RATE_READ": "0",
+                "CAFFEINE_GATEWAY_RATE_WRITE": "0",
             },
             "cloner": {
                 "CAFFEINE_CLONER_DATA_DIR": str(self.folder / "cloner"),

@@ -61,6 +61,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// One row of the audit log.
+    AuditEntryId;
     /// A credential for a git host, sealed to the cloner.
     CredentialId;
     /// One documentation to be written for a run (structural, or from a template version).
@@ -71,6 +73,8 @@ ids! {
     RepositoryId;
     /// One processing of one commit. Everything the pipeline does is keyed by it.
     RunId;
+    /// A person who has signed in with a browser.
+    SessionId;
     /// A prompt template.
     TemplateId;
     /// An immutable version of a prompt template.

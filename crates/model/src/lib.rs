@@ -25,8 +25,8 @@ mod work;
 
 pub use file_version::{FileVersionId, Oid, OidError};
 pub use id::{
-    CredentialId, DocumentId, IdError, OutboxId, RepositoryId, RunId, TemplateId, TemplateVersionId, TokenId, UserId,
-    WorkspaceId,
+    AuditEntryId, CredentialId, DocumentId, IdError, OutboxId, RepositoryId, RunId, SessionId, TemplateId,
+    TemplateVersionId, TokenId, UserId, WorkspaceId,
 };
 pub use lane::{Lane, LaneError};
 pub use path::{PathError, RepoPath};

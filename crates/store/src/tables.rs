@@ -11,14 +11,20 @@ pub struct TableSpec {
     pub writer: Option<Service>,
     /// Other services that read it.
     pub readers: &'static [Service],
+    /// Rows are added and never changed nor removed, not even by the writer.
+    pub grows_only: bool,
 }
 
 const fn table(name: &'static str, writer: Service, readers: &'static [Service]) -> TableSpec {
-    TableSpec { name, writer: Some(writer), readers }
+    TableSpec { name, writer: Some(writer), readers, grows_only: false }
+}
+
+const fn log(name: &'static str, writer: Service) -> TableSpec {
+    TableSpec { name, writer: Some(writer), readers: &[], grows_only: true }
 }
 
 const fn view(name: &'static str, readers: &'static [Service]) -> TableSpec {
-    TableSpec { name, writer: None, readers }
+    TableSpec { name, writer: None, readers, grows_only: false }
 }
 
 /// Every table and view, in the order of the migrations.
@@ -61,6 +67,8 @@ pub const TABLES: &[TableSpec] = &[
     table("citations", DocWriter, &[]),
     table("llm_calls", DocWriter, &[]),
     table("credentials", Gateway, &[Cloner]),
+    table("sessions", Gateway, &[]),
+    log("audit_entries", Gateway),
     view("kept_snapshots", &[Cloner, Housekeeper]),
 ];
 
@@ -68,6 +76,9 @@ impl TableSpec {
     /// What a service may do with the table; empty for most.
     #[must_use]
     pub fn rights(&self, service: Service) -> &'static [&'static str] {
+        if self.writer == Some(service) && self.grows_only {
+            return &["SELECT", "INSERT"];
+        }
         if self.writer == Some(service) {
             return &["SELECT", "INSERT", "UPDATE", "DELETE"];
         }

@@ -38,6 +38,10 @@ pub(crate) enum Command {
     /// Make the pair of keys for credentials of git hosts: the private one for the cloner goes into a file, the public one
     /// for the gateway is printed.
     CredentialKey(CredentialKeyArgs),
+    /// Make or change the keys that sessions of browsers are signed with, for every gateway.
+    SessionKeys(SessionKeysArgs),
+    /// Recompute the chain of the audit log: whether every entry is there and is what was written.
+    Audit,
     /// Name each missing or wrong setting, program or server.
     Doctor,
 }
@@ -247,6 +251,27 @@ pub(crate) struct DlqFilter {
 pub(crate) struct CredentialKeyArgs {
     /// File for the private key. If it exists already, only its public key is printed.
     pub(crate) file: PathBuf,
+}
+
+/// Options of `session-keys`.
+#[derive(Debug, Args)]
+pub(crate) struct SessionKeysArgs {
+    /// File for the keys; made if it is not there.
+    pub(crate) file: PathBuf,
+    /// The next step in changing the key: add, restart, sign, restart, wait 15 minutes, drop, restart.
+    #[arg(long, value_enum, value_name = "STEP")]
+    pub(crate) step: Option<KeyStep>,
+}
+
+/// A step in changing the key of sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyStep {
+    /// A new key is added, which verifies and does not sign yet.
+    Add,
+    /// The key that was added signs, and the others verify.
+    Sign,
+    /// All but the one that signs are dropped.
+    Drop,
 }
 
 /// `$XDG_DATA_HOME/caffeine`, else `~/.local/share/caffeine`, else `./.caffeine`.

@@ -49,6 +49,7 @@ pub(crate) async fn doctor() -> anyhow::Result<ExitCode> {
     match configuration {
         Ok(configuration) => {
             sections(&mut report, &configuration);
+            provider(&mut report, &configuration).await;
             match configuration.settings() {
                 Ok(settings) => {
                     database(&mut report, &configuration).await;
@@ -99,6 +100,18 @@ fn sections(report: &mut Report, configuration: &Configuration) {
     section::<caffeine_doc_writer::DocWriterService>(report, configuration);
     section::<crate::housekeeper::Housekeeper>(report, configuration);
     credential_keys(report, configuration);
+    sign_in(report, configuration);
+}
+
+/// What the gateway checks at its start beyond the form of its settings.
+fn sign_in(report: &mut Report, configuration: &Configuration) {
+    let Ok(config) = configuration.section::<caffeine_gateway::GatewayConfig>(Name::Gateway.as_str()) else { return };
+    let ways = config.check().map(|()| match (&config.oidc_issuer, &config.session_keys) {
+        (Some(issuer), _) => format!("by {issuer}"),
+        (None, Some(_)) if config.token_sign_in => "with API tokens".to_owned(),
+        _ => "not by browsers: `caffeine session-keys` makes the keys that sessions need".to_owned(),
+    });
+    report.check("sign-in", ways);
 }
 
 /// The two halves of the pair, where one configuration has both.
@@ -119,6 +132,20 @@ fn credential_keys(report: &mut Report, configuration: &Configuration) {
             report.problem(what, &format!("they are not a pair: the gateway needs {}", private.public()));
         }
         _ => report.ok(what, "understood"),
+    }
+}
+
+/// The identity provider, if there is one.
+async fn provider(report: &mut Report, configuration: &Configuration) {
+    let Ok(config) = configuration.section::<caffeine_gateway::GatewayConfig>(Name::Gateway.as_str()) else { return };
+    // What is wrong with the settings was said.
+    if config.check().is_err() {
+        return;
+    }
+    match config.ask_provider().await {
+        Ok(None) => {}
+        Ok(Some(says)) => report.ok("identity provider", &says),
+        Err(error) => report.problem("identity provider", &format!("{error:#}")),
     }
 }
 

@@ -67,10 +67,14 @@ impl Embedded {
         let listen = if options.listen.port() == 0 { free_port(options.listen)? } else { options.listen };
         let token_file = data.join("admin-token");
         let token = admin_token(&token_file)?;
+        let session_keys = data.join("session-keys");
+        crate::session_keys::ensure(&session_keys)?;
         let credential_key = data.join("credential-key");
         let public_key = crate::credential_key::ensure(&credential_key)?;
         // Whoever brings one half of the pair brings both.
         let brings_keys = variables.iter().any(|(name, _)| name.contains("_CREDENTIAL_"));
+        // A file and its variable are one setting.
+        let brings_session_keys = variables.iter().any(|(name, _)| name.starts_with("CAFFEINE_GATEWAY_SESSION_KEYS"));
         let mut default = |name: &str, value: String| {
             if !variables.iter().any(|(known, _)| known == name) {
                 variables.push((name.to_owned(), value));
@@ -80,6 +84,9 @@ impl Embedded {
         default("CAFFEINE_GATEWAY_LISTEN", listen.to_string());
         default("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string());
         default("CAFFEINE_CLONER_DATA_DIR", data.join("cloner").display().to_string());
+        if !brings_session_keys {
+            default("CAFFEINE_GATEWAY_SESSION_KEYS_FILE", session_keys.display().to_string());
+        }
         if !brings_keys {
             default("CAFFEINE_CLONER_CREDENTIAL_KEY_FILE", credential_key.display().to_string());
             default("CAFFEINE_GATEWAY_CREDENTIAL_PUBLIC_KEY", public_key.to_string());

@@ -5,6 +5,7 @@
 //!
 //! Non-goals: no short-cut around the bus. In one process, too, work travels through JetStream.
 
+mod audit;
 mod cli;
 mod credential_key;
 mod dlq;
@@ -17,6 +18,7 @@ mod housekeeper;
 mod identities;
 mod operate;
 mod roles;
+mod session_keys;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
             Command::Provision(args) => operate::provision(args.profile).await,
             Command::Dlq(args) => dlq::dlq(args).await,
             Command::CredentialKey(args) => credential_key::credential_key(&args.file),
+            Command::SessionKeys(args) => session_keys::session_keys(&args),
+            Command::Audit => audit::audit().await,
             Command::Doctor => doctor::doctor().await,
         }
     });

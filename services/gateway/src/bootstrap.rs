@@ -6,6 +6,8 @@ use chrono::{DateTime, Days, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::token;
+use crate::identity::keys;
+pub use crate::identity::keys::KeyError as SessionKeyError;
 
 /// How long an administrator's token is valid after the last start.
 const VALID_DAYS: u64 = 365;
@@ -34,6 +36,22 @@ pub enum BootstrapError {
 /// If the system has no random bytes.
 pub fn generate_token() -> Result<String, BootstrapError> {
     token::generate().map_err(BootstrapError::Random)
+}
+
+/// A new key for sessions, for whoever keeps them in a file.
+///
+/// # Errors
+/// If the system has no random bytes.
+pub fn generate_session_key() -> Result<String, BootstrapError> {
+    keys::generate().map_err(BootstrapError::Random)
+}
+
+/// Says what is wrong with the text of session keys.
+///
+/// # Errors
+/// See [`SessionKeyError`].
+pub fn check_session_keys(text: &str) -> Result<(), SessionKeyError> {
+    keys::KeyRing::parse(text).map(drop)
 }
 
 /// Makes sure that there is a workspace `default` with an administrator who has a valid token: the `given` one, or

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use caffeine_bus::Bus;
 use caffeine_contract::Scope;
 use caffeine_model::{Generation, Lane, RunId, WorkspaceId};
-use caffeine_store::gateway::{Applied, Versions};
+use caffeine_store::gateway::{Actor, Applied, Versions};
 use caffeine_store::{Store, StoreError};
 use chrono::Utc;
 use tokio::sync::Notify;
@@ -25,10 +25,11 @@ pub(crate) struct Canceller {
 }
 
 impl Canceller {
-    /// Cancels a run that has not ended.
-    pub(crate) async fn cancel(&self, workspace: WorkspaceId, run: RunId) -> Result<Applied, StoreError> {
+    /// Cancels a run of the actor's workspace that has not ended.
+    pub(crate) async fn cancel(&self, by: &Actor, run: RunId) -> Result<Applied, StoreError> {
+        let workspace = by.workspace;
         let fact = facts::cancelled(workspace, run, Utc::now());
-        let applied = self.store.apply_fact(&fact, &self.versions, &announce).await?;
+        let applied = self.store.cancel_run(by, &fact, &self.versions, &announce).await?;
         if let Applied::Stored { sequence, announced, .. } = applied {
             tracing::info!(run_id = %run, "run cancelled");
             if let Some(next) = announced {

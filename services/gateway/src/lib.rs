@@ -8,7 +8,7 @@
 //! - Produces `clone.requested` and `document.requested`, through the outbox: a request writes its rows and the
 //!   messages it causes in one transaction, and the relay publishes them afterwards. Commands to all pods (a run is
 //!   cancelled, a repository is deleted) go the same way.
-//! - Writes workspaces, users, tokens, repositories, credentials (sealed: only the cloner can open them), runs,
+//! - Writes workspaces, users, tokens, sessions, the audit log, repositories, credentials (sealed: only the cloner can open them), runs,
 //!   run_documents, run_events, prompt templates and versions, and the outbox. Reads documents, pages, sources and
 //!   chunks, which belong to others.
 //!
@@ -22,14 +22,15 @@
 //! - A transition arrives twice or out of order: the second has no effect, and a state never moves back.
 //!
 //! # Invariants
-//! - Nothing but `GET /api/v1/health` is answered without a valid token; a foreign identifier is a 404.
+//! - Every route has a line in `api/access.rs` that says who may use it; one without is not answered. A foreign identifier
+//!   is a 404.
 //! - Every error is a problem document (RFC 9457), panics included.
 //! - No request holds more than one mebibyte of body, and no reader of a stream more than one page of rows.
 //! - What is shown to people about failures is written for them; causes go to the log.
 //!
 //! # To add an operation
-//! A pure function in `domain/`, a transaction in the store, a thin handler in `api/`, `UPDATE_GENERATED=1` for the
-//! OpenAPI document. The test that walks the document then asks it without a token.
+//! A line in `api/access.rs`, a pure function in `domain/`, a transaction in the store, a thin handler in `api/`, `UPDATE_GENERATED=1` for the
+//! OpenAPI document. The test that walks the document then wants to know what each role is answered.
 
 mod api;
 mod bootstrap;
@@ -37,6 +38,7 @@ mod canceller;
 mod config;
 mod domain;
 mod handler;
+mod identity;
 mod live;
 mod metrics;
 #[cfg(any(test, fuzzing))]
@@ -45,7 +47,11 @@ mod relay;
 mod remover;
 mod service;
 
-pub use api::openapi_json;
-pub use bootstrap::{AdminToken, BootstrapError, ensure_admin_token, generate_token};
+pub use api::{openapi_json, routes};
+pub use bootstrap::{
+    AdminToken, BootstrapError, SessionKeyError, check_session_keys, ensure_admin_token, generate_session_key,
+    generate_token,
+};
 pub use config::GatewayConfig;
+pub use identity::IdentityError;
 pub use service::GatewayService;

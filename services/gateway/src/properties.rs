@@ -2,19 +2,23 @@
 //!
 //! Compiled for tests and for the fuzz targets of `fuzz/`, which differ only in where the bytes come from.
 
-use crate::domain::{cursor, facts, reference, template, url};
+use crate::domain::{cursor, facts, reference, template, url as address};
+use crate::identity::jws;
+use crate::identity::keys::KeyRing;
+use crate::identity::provider::id_token::{self, Expected, KeySet};
+use crate::identity::provider::return_path;
 
 /// What a client writes where an address, a ref or a cursor stands: what is accepted is stored in a form that is
 /// accepted again, and holds no credentials.
 pub fn asked(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    if let Ok(accepted) = url::check(&text) {
+    if let Ok(accepted) = address::check(&text) {
         assert!(accepted.password().is_none() && accepted.query().is_none() && accepted.fragment().is_none());
         assert!(accepted.host_str().is_some_and(|host| !host.is_empty()));
         assert!(accepted.as_str().bytes().all(|byte| byte.is_ascii_graphic()), "{accepted}");
-        let name = url::default_name(&accepted);
+        let name = address::default_name(&accepted);
         assert!(!name.is_empty() && !name.contains('/') && name.chars().count() <= 200, "{name}");
-        assert_eq!(url::check(accepted.as_str()).map(String::from), Ok(String::from(accepted)));
+        assert_eq!(address::check(accepted.as_str()).map(String::from), Ok(String::from(accepted)));
     }
     if let Ok(name) = reference::check(&text) {
         assert!(!name.starts_with('-') && !name.contains(|c: char| c.is_control() || c.is_whitespace()));
@@ -45,6 +49,24 @@ pub fn template(bytes: &[u8]) {
     assert!(!rest.split('{').skip(1).any(word), "{rest}");
 }
 
+/// What a browser or a provider sends where people sign in: nothing that nobody has signed is believed, and nobody is
+/// sent to another site.
+pub fn sign_in(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let to = return_path(Some(&text));
+    let base = url::Url::parse("https://docs.corp/").expect("a constant");
+    let goal = base.join(to).map(|goal| goal.origin());
+    assert_eq!(goal, Ok(base.origin()), "{to}");
+    let ring = KeyRing::parse(&format!("ccsk_{}", "A".repeat(43))).expect("a constant");
+    assert!(ring.verify::<serde_json::Value>("session+jwt", &text).is_none());
+    let keys = KeySet::parse(bytes).unwrap_or_default();
+    if let Some(parts) = jws::split(&text) {
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let expected = Expected { issuer: "i", client: "c", nonce: "n", now };
+        assert!(id_token::verify(&parts, &keys, &expected).is_err());
+    }
+}
+
 /// A `RunTransition`: what is understood can be shown.
 pub fn transition(bytes: &[u8]) {
     use caffeine_contract::{Message, Scope, v1};
@@ -70,6 +92,7 @@ mod tests {
     fn committed_inputs() {
         super::replay::replay(&[
             ("asked", super::asked),
+            ("sign_in", super::sign_in),
             ("template", super::template),
             ("transition", super::transition),
         ]);

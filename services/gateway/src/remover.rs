@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use caffeine_model::{RepositoryId, WorkspaceId};
+use caffeine_store::gateway::Actor;
 use caffeine_store::{Store, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +50,7 @@ impl Remover {
 
     async fn remove(&self, workspace: WorkspaceId, repository: RepositoryId) -> Result<(), StoreError> {
         for run in self.store.live_runs(workspace, repository).await? {
-            self.canceller.cancel(workspace, run).await?;
+            self.canceller.cancel(&Actor::system(workspace), run).await?;
         }
         if self.store.erase_repository(repository).await? {
             tracing::info!(repository_id = %repository, "repository removed");

@@ -25,6 +25,7 @@ use crate::canceller::Canceller;
 use crate::config::GatewayConfig;
 use crate::domain::template::BUILT_IN;
 use crate::handler::Projector;
+use crate::identity::{Identity, IdentitySettings};
 use crate::live::Live;
 use crate::relay::Relay;
 use crate::remover::Remover;
@@ -38,6 +39,7 @@ pub struct GatewayService {
     clients: Clients,
     embedder: Arc<dyn Embedder>,
     credential_key: Option<PublicKey>,
+    identity: IdentitySettings,
     listener: TcpListener,
     address: SocketAddr,
     first_token: Option<AdminToken>,
@@ -62,13 +64,14 @@ impl GatewayService {
             );
         }
         let credential_key = config.credential_key()?;
+        let identity = IdentitySettings::new(&config)?;
         let first_token = ensure_admin_token(&clients.store, config.admin_token.as_ref()).await?;
         clients.store.seed_templates(BUILT_IN).await.context("store the built-in templates")?;
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("listen on {}: set `gateway.listen`", config.listen))?;
         let address = listener.local_addr().context("read the bound address")?;
-        Ok(Self { config, clients, embedder, credential_key, listener, address, first_token })
+        Ok(Self { config, clients, embedder, credential_key, identity, listener, address, first_token })
     }
 
     /// The address that was bound; with port 0 in the settings, the port that was free.
@@ -113,6 +116,9 @@ impl Service for GatewayService {
         let app = App {
             bus: bus.clone(),
             store: store.clone(),
+            identity: Arc::new(
+                Identity::new(self.identity, store.clone()).context("prepare TLS for the identity provider")?,
+            ),
             embedder: self.embedder,
             versions: versions.clone(),
             credential_key: self.credential_key,

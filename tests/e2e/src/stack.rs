@@ -213,6 +213,11 @@ impl Stack {
             ]),
             _ => {}
         }
+        // Tests ask without a pause until something has happened. Older programs know no limits.
+        if name == "gateway" && programs.is_none() {
+            let limits = ["CAFFEINE_GATEWAY_RATE_READ", "CAFFEINE_GATEWAY_RATE_WRITE"];
+            variables.extend(limits.map(|limit| (limit, "0".to_owned())));
+        }
         let binary = format!("caffeine-{name}");
         let binary = programs.map_or_else(|| program(&binary), |folder| folder.join(&binary));
         let mut line = self.options.in_front.get(name).cloned().unwrap_or_default();

@@ -2,7 +2,9 @@
 
 use caffeine_model::{CredentialId, WorkspaceId};
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
+use super::audit::{self, Actor, Entry};
 use crate::{Store, StoreError};
 
 /// A credential to be stored.
@@ -63,24 +65,32 @@ impl From<Raw> for CredentialRow {
     }
 }
 
+fn about(action: &'static str, id: CredentialId, detail: serde_json::Value) -> Entry {
+    Entry { action, object_kind: "credential", object_id: id.to_string(), detail }
+}
+
 impl Store {
     /// Stores a credential.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] if the workspace has one of that name.
-    pub async fn create_credential(&self, workspace: WorkspaceId, new: &NewCredential) -> Result<(), StoreError> {
+    pub async fn create_credential(&self, by: &Actor, new: &NewCredential) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
         sqlx::query!(
             "INSERT INTO credentials (credential_id, workspace_id, name, kind, host, sealed) \
              VALUES ($1, $2, $3, $4, $5, $6)",
             new.id.as_uuid(),
-            workspace.as_uuid(),
+            by.workspace.as_uuid(),
             new.name,
             new.kind,
             new.host,
             new.sealed
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
+        let detail = json!({ "name": new.name, "kind": new.kind, "host": new.host });
+        audit::append(&mut tx, by, about("credential.stored", new.id, detail)).await?;
+        tx.commit().await?;
         Ok(())
     }
 
@@ -89,36 +99,41 @@ impl Store {
     ///
     /// # Errors
     /// If the database refuses.
-    pub async fn replace_credential(
-        &self,
-        workspace: WorkspaceId,
-        id: CredentialId,
-        sealed: &[u8],
-    ) -> Result<bool, StoreError> {
+    pub async fn replace_credential(&self, by: &Actor, id: CredentialId, sealed: &[u8]) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
         let replaced = sqlx::query!(
             "UPDATE credentials SET sealed = $3, replaced_at = now() WHERE workspace_id = $1 AND credential_id = $2",
-            workspace.as_uuid(),
+            by.workspace.as_uuid(),
             id.as_uuid(),
             sealed
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(replaced.rows_affected() == 1)
+        if replaced.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit::append(&mut tx, by, about("credential.replaced", id, json!({}))).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Forgets a credential; repositories that used it go on without. Says whether there was one.
     ///
     /// # Errors
     /// If the database refuses.
-    pub async fn delete_credential(&self, workspace: WorkspaceId, id: CredentialId) -> Result<bool, StoreError> {
-        let deleted = sqlx::query!(
-            "DELETE FROM credentials WHERE workspace_id = $1 AND credential_id = $2",
-            workspace.as_uuid(),
+    pub async fn delete_credential(&self, by: &Actor, id: CredentialId) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let name = sqlx::query_scalar!(
+            "DELETE FROM credentials WHERE workspace_id = $1 AND credential_id = $2 RETURNING name",
+            by.workspace.as_uuid(),
             id.as_uuid()
         )
-        .execute(&self.pool)
+        .fetch_optional(&mut *tx)
         .await?;
-        Ok(deleted.rows_affected() == 1)
+        let Some(name) = name else { return Ok(false) };
+        audit::append(&mut tx, by, about("credential.deleted", id, json!({ "name": name }))).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// The credentials of a workspace, by name.

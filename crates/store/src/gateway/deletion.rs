@@ -5,7 +5,9 @@
 //! to do, so whoever does them may be killed anywhere.
 
 use caffeine_model::{RepositoryId, RunId, WorkspaceId};
+use serde_json::json;
 
+use super::audit::{self, Actor, Entry};
 use super::outbox::{self, OutboxBody};
 use crate::{Store, StoreError};
 
@@ -24,23 +26,23 @@ impl Store {
     /// If the database refuses.
     pub async fn delete_repository(
         &self,
-        workspace: WorkspaceId,
+        by: &Actor,
         repository: RepositoryId,
         command: DeleteCommand<'_>,
     ) -> Result<bool, StoreError> {
+        let workspace = by.workspace;
         let mut tx = self.pool.begin().await?;
         // Whoever asks for a run holds this lock, so there is no new run after it.
         let found = sqlx::query!(
-            "SELECT deleting_at FROM repositories WHERE workspace_id = $1 AND repository_id = $2 FOR NO KEY UPDATE",
+            "SELECT deleting_at, name, url FROM repositories WHERE workspace_id = $1 AND repository_id = $2 FOR NO KEY UPDATE",
             workspace.as_uuid(),
             repository.as_uuid()
         )
         .fetch_optional(&mut *tx)
         .await?;
-        match found.map(|row| row.deleting_at) {
-            None => return Ok(false),
-            Some(Some(_)) => return Ok(true),
-            Some(None) => {}
+        let Some(found) = found else { return Ok(false) };
+        if found.deleting_at.is_some() {
+            return Ok(true);
         }
         sqlx::query!("UPDATE repositories SET deleting_at = now() WHERE repository_id = $1", repository.as_uuid())
             .execute(&mut *tx)
@@ -57,6 +59,13 @@ impl Store {
         .await?;
         let command = command(runs.into_iter().map(RunId::from_uuid).collect());
         outbox::insert_for_repository(&mut tx, workspace, repository, &command).await?;
+        let entry = Entry {
+            action: "repository.deleted",
+            object_kind: "repository",
+            object_id: repository.to_string(),
+            detail: json!({ "name": found.name, "url": found.url }),
+        };
+        audit::append(&mut tx, by, entry).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -1,6 +1,6 @@
-//! Workspaces, users and tokens.
+//! Workspaces, and whoever a token belongs to.
 
-use caffeine_model::{TokenId, UserId, WorkspaceId};
+use caffeine_model::{SessionId, TokenId, UserId, WorkspaceId};
 use chrono::{DateTime, Utc};
 
 use crate::{Store, StoreError};
@@ -14,15 +14,27 @@ pub struct NewToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Whoever a valid token belongs to.
+/// Whoever a valid credential belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrincipalRow {
     /// The tenant.
     pub workspace: WorkspaceId,
+    /// Its name.
+    pub workspace_name: String,
     /// The user.
     pub user: UserId,
+    /// Shown to people.
+    pub display_name: String,
     /// `viewer`, `author`, `maintainer`, `admin` or `auditor`.
     pub role: String,
+    /// `read`, `write`, `admin`: what the token allows at most; `None` if there is no token behind it.
+    pub scopes: Option<Vec<String>>,
+    /// The token, or the one that the session was opened with.
+    pub token: Option<TokenId>,
+    /// The session, if it is one.
+    pub session: Option<SessionId>,
+    /// When it stops being valid whatever happens.
+    pub expires_at: DateTime<Utc>,
 }
 
 impl Store {
@@ -91,23 +103,63 @@ impl Store {
         Ok(wanted)
     }
 
+    /// Every workspace with its name.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn workspaces(&self) -> Result<Vec<(WorkspaceId, String)>, StoreError> {
+        let rows =
+            sqlx::query!("SELECT workspace_id, name FROM workspaces ORDER BY name").fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(|row| (WorkspaceId::from_uuid(row.workspace_id), row.name)).collect())
+    }
+
+    /// The workspace that people who sign in by the provider belong to.
+    ///
+    /// # Errors
+    /// If the database cannot be asked; the first start makes it.
+    pub async fn default_workspace(&self) -> Result<WorkspaceId, StoreError> {
+        let id = sqlx::query_scalar!("SELECT workspace_id FROM workspaces WHERE name = 'default'")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(WorkspaceId::from_uuid(id))
+    }
+
     /// Whom a token belongs to, found by its hash: the comparison sees nothing of the secret, so its time tells
-    /// nothing about it. `None` if it is unknown or expired or its user is inactive.
+    /// nothing about it. `None` if it is unknown or expired or its user is inactive. Remembers the use, to the minute.
     ///
     /// # Errors
     /// If the database cannot be asked.
     pub async fn principal_of_token(&self, secret_hash: &[u8; 32]) -> Result<Option<PrincipalRow>, StoreError> {
         let row = sqlx::query!(
-            "SELECT u.workspace_id, u.user_id, u.role FROM tokens t JOIN users u USING (user_id) \
-             WHERE t.secret_hash = $1 AND t.expires_at > now() AND u.active",
+            "WITH found AS ( \
+                 SELECT t.token_id, t.scopes, t.expires_at, u.workspace_id, u.user_id, u.display_name, u.role, \
+                        w.name AS workspace_name \
+                 FROM tokens t JOIN users u USING (user_id) JOIN workspaces w ON w.workspace_id = u.workspace_id \
+                 WHERE t.secret_hash = $1 AND t.expires_at > now() AND u.active \
+             ), used AS ( \
+                 UPDATE tokens SET last_used_at = now() FROM found \
+                 WHERE tokens.token_id = found.token_id \
+                   AND (tokens.last_used_at IS NULL OR tokens.last_used_at < now() - interval '1 minute') \
+             ), seen AS ( \
+                 UPDATE users SET last_seen_at = now() FROM found \
+                 WHERE users.user_id = found.user_id \
+                   AND (users.last_seen_at IS NULL OR users.last_seen_at < now() - interval '1 minute') \
+             ) \
+             SELECT token_id, scopes, expires_at, workspace_id, user_id, display_name, role, workspace_name FROM found",
             &secret_hash[..]
         )
         .fetch_optional(&self.pool)
         .await?;
         Ok(row.map(|row| PrincipalRow {
             workspace: WorkspaceId::from_uuid(row.workspace_id),
+            workspace_name: row.workspace_name,
             user: UserId::from_uuid(row.user_id),
+            display_name: row.display_name,
             role: row.role,
+            scopes: Some(row.scopes),
+            token: Some(TokenId::from_uuid(row.token_id)),
+            session: None,
+            expires_at: row.expires_at,
         }))
     }
 }

@@ -4,6 +4,7 @@
 //! Locks are taken in one order: a run that works, the repository, a run that is queued. `FOR NO KEY UPDATE`, so that rows of other services that hang
 //! on a run or a repository by foreign key do not wait.
 
+mod audit;
 mod credentials;
 mod deletion;
 mod documents;
@@ -17,7 +18,11 @@ mod run_create;
 mod run_start;
 mod runs;
 mod search;
+mod sessions;
+mod tokens;
+mod users;
 
+pub use audit::{Actor, AuditCheck, AuditFilter, AuditRow, Entry};
 pub use credentials::{CredentialRow, NewCredential};
 pub use deletion::DeleteCommand;
 pub use documents::{DocumentRow, PageEntryRow, PageRow, SourceRow};
@@ -30,3 +35,6 @@ pub use repositories::{NewRepository, RepositoryRow};
 pub use run_start::{DocumentStart, RunStart, TemplateStart};
 pub use runs::{Created, EventRow, NewDocument, NewRun, RunDocumentRow, RunRow, Versions};
 pub use search::{HitRow, SearchQuery};
+pub use sessions::{OpenedSession, SessionLife, SessionRow};
+pub use tokens::TokenRow;
+pub use users::{ProviderUser, SignedIn, UserChange, UserChanged, UserRow};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use caffeine_model::{DocumentId, DocumentState, Generation, Oid, RepositoryId, RunId, RunState, WorkspaceId};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
 use super::OutboxBody;
+use super::audit::{self, Actor, Entry};
 use super::outbox;
 use super::run_create;
 use super::run_start::{self, Announce};
@@ -138,6 +139,32 @@ impl Store {
             && before.is_terminal()
         {
             *announced = run_create::follow(&mut tx, fact, versions, announce).await?;
+        }
+        tx.commit().await?;
+        Ok(applied)
+    }
+
+    /// Applies the fact that somebody has cancelled a run, and records who.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub async fn cancel_run(
+        &self,
+        by: &Actor,
+        fact: &Fact,
+        versions: &Versions,
+        announce: &(dyn Fn(&run_start::RunStart) -> Vec<OutboxBody> + Send + Sync),
+    ) -> Result<Applied, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let applied = apply(&mut tx, fact, versions, announce).await?;
+        if matches!(applied, Applied::Stored { .. }) {
+            let entry = Entry {
+                action: "run.cancelled",
+                object_kind: "run",
+                object_id: fact.run.to_string(),
+                detail: json!({}),
+            };
+            audit::append(&mut tx, by, entry).await?;
         }
         tx.commit().await?;
         Ok(applied)

@@ -2,9 +2,11 @@
 
 use caffeine_model::{TemplateId, TemplateVersionId, WorkspaceId};
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::audit::{self, Actor, Entry};
 use crate::{Store, StoreError};
 
 /// A template that ships with the program.
@@ -200,7 +202,7 @@ impl Store {
     /// [`StoreError::Duplicate`] if the workspace has one of that name.
     pub async fn create_template(
         &self,
-        workspace: WorkspaceId,
+        by: &Actor,
         name: &str,
         description: &str,
         version: &NewVersion,
@@ -210,13 +212,14 @@ impl Store {
         sqlx::query!(
             "INSERT INTO prompt_templates (template_id, workspace_id, name, description) VALUES ($1, $2, $3, $4)",
             id.as_uuid(),
-            workspace.as_uuid(),
+            by.workspace.as_uuid(),
             name,
             description
         )
         .execute(&mut *tx)
         .await?;
-        add_version(&mut tx, id.as_uuid(), version).await?;
+        let number = add_version(&mut tx, id.as_uuid(), version).await?;
+        audit::append(&mut tx, by, published(id, name, number)).await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -227,38 +230,47 @@ impl Store {
     /// If the database refuses.
     pub async fn create_template_version(
         &self,
-        workspace: WorkspaceId,
+        by: &Actor,
         id: TemplateId,
         version: &NewVersion,
     ) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
         let found = sqlx::query_scalar!(
-            "SELECT template_id FROM prompt_templates WHERE template_id = $1 AND workspace_id = $2 FOR NO KEY UPDATE",
+            "SELECT name FROM prompt_templates WHERE template_id = $1 AND workspace_id = $2 FOR NO KEY UPDATE",
             id.as_uuid(),
-            workspace.as_uuid()
+            by.workspace.as_uuid()
         )
         .fetch_optional(&mut *tx)
         .await?;
-        if found.is_none() {
-            return Ok(false);
-        }
-        add_version(&mut tx, id.as_uuid(), version).await?;
+        let Some(name) = found else { return Ok(false) };
+        let number = add_version(&mut tx, id.as_uuid(), version).await?;
+        audit::append(&mut tx, by, published(id, &name, number)).await?;
         tx.commit().await?;
         Ok(true)
     }
 }
 
 /// The caller holds the template's lock, so numbers have no gap.
-async fn add_version(connection: &mut PgConnection, template: Uuid, version: &NewVersion) -> Result<(), StoreError> {
-    sqlx::query!(
+async fn add_version(connection: &mut PgConnection, template: Uuid, version: &NewVersion) -> Result<i32, StoreError> {
+    let number = sqlx::query_scalar!(
         "INSERT INTO prompt_versions (template_version_id, template_id, number, system, body) \
-         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4 FROM prompt_versions WHERE template_id = $2",
+         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4 FROM prompt_versions WHERE template_id = $2 \
+         RETURNING number",
         TemplateVersionId::generate().as_uuid(),
         template,
         version.system,
         version.body
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(())
+    Ok(number)
+}
+
+fn published(id: TemplateId, name: &str, number: i32) -> Entry {
+    Entry {
+        action: "template.published",
+        object_kind: "template",
+        object_id: id.to_string(),
+        detail: json!({ "name": name, "version": number }),
+    }
 }

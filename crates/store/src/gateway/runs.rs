@@ -2,9 +2,11 @@
 
 use caffeine_model::{DocumentId, DocumentState, RepositoryId, RunId, RunState, TemplateVersionId, WorkspaceId};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::audit::{self, Actor, Entry};
 use super::repositories::{self, NewRepository};
 use super::run_create::{IfQueued, create_run};
 use super::run_start;
@@ -153,6 +155,22 @@ impl TryFrom<Raw> for RunRow {
     }
 }
 
+/// Whoever is answered with a run that waits already has started nothing.
+pub(super) async fn record_start(
+    connection: &mut PgConnection,
+    by: &Actor,
+    created: Option<&Created>,
+) -> Result<(), StoreError> {
+    let Some(created) = created.filter(|created| created.run_is_new) else { return Ok(()) };
+    let entry = Entry {
+        action: "run.started",
+        object_kind: "run",
+        object_id: created.run.to_string(),
+        detail: json!({ "repository": created.repository.to_string() }),
+    };
+    audit::append(connection, by, entry).await
+}
+
 impl Store {
     /// Adds a repository, or finds the one with the same address and ref, and asks for a run of it.
     ///
@@ -160,13 +178,23 @@ impl Store {
     /// If the database refuses; [`StoreError::ReferenceGone`] if a template version does not exist.
     pub async fn create_repository(
         &self,
-        workspace: WorkspaceId,
+        by: &Actor,
         repository: &NewRepository,
         run: NewRun<'_>,
     ) -> Result<Created, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let (id, is_new) = repositories::ensure(&mut tx, workspace, repository).await?;
-        let created = create_run(&mut tx, workspace, id, run, IfQueued::Supersede).await?;
+        let (id, is_new) = repositories::ensure(&mut tx, by.workspace, repository).await?;
+        let created = create_run(&mut tx, by.workspace, id, run, IfQueued::Supersede).await?;
+        if is_new {
+            let entry = Entry {
+                action: "repository.added",
+                object_kind: "repository",
+                object_id: id.to_string(),
+                detail: json!({ "name": repository.name, "url": repository.url, "ref": repository.reference }),
+            };
+            audit::append(&mut tx, by, entry).await?;
+        }
+        record_start(&mut tx, by, created.as_ref()).await?;
         tx.commit().await?;
         created
             .map(|created| Created { repository_is_new: is_new, ..created })
@@ -182,12 +210,13 @@ impl Store {
     /// If the database refuses; [`StoreError::ReferenceGone`] if a template version does not exist.
     pub async fn create_run(
         &self,
-        workspace: WorkspaceId,
+        by: &Actor,
         repository: RepositoryId,
         run: NewRun<'_>,
     ) -> Result<Option<Created>, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let created = create_run(&mut tx, workspace, repository, run, IfQueued::Supersede).await?;
+        let created = create_run(&mut tx, by.workspace, repository, run, IfQueued::Supersede).await?;
+        record_start(&mut tx, by, created.as_ref()).await?;
         tx.commit().await?;
         Ok(created)
     }

@@ -1,65 +1,60 @@
-//! Who is asking.
+//! Whom handlers serve. The shell has found out; here it is taken out of the request and described.
 
-use caffeine_model::{UserId, WorkspaceId};
-use caffeine_store::gateway::PrincipalRow;
-use caffeine_store::{Store, StoreError};
-use poem::Request;
-use poem_openapi::SecurityScheme;
-use poem_openapi::auth::Bearer;
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::ApiError;
-use crate::domain::token;
+pub(crate) use crate::identity::Principal;
 
-/// Whoever a request comes from. The shell puts it into the request before any handler sees it.
-#[derive(Debug, Clone)]
-pub(crate) struct Principal {
-    pub(crate) workspace: WorkspaceId,
-    pub(crate) user: UserId,
-    role: String,
-}
-
-impl From<PrincipalRow> for Principal {
-    fn from(row: PrincipalRow) -> Self {
-        Self { workspace: row.workspace, user: row.user, role: row.role }
-    }
-}
-
-impl Principal {
-    /// Those who only look may not change anything.
-    ///
-    /// # Errors
-    /// 403.
-    pub(crate) fn may_write(&self) -> Result<(), ApiError> {
-        match self.role.as_str() {
-            "author" | "maintainer" | "admin" => Ok(()),
-            _ => Err(ApiError::forbidden("Your role only reads. Ask an administrator for the role `author`.")),
-        }
-    }
-}
-
-/// An API token: `cc_` and 43 characters.
-#[derive(SecurityScheme)]
-#[oai(ty = "bearer", bearer_format = "cc_…", checker = "from_shell", rename = "token")]
+/// Whoever is signed in, by a token or by a session.
 pub(crate) struct Auth(pub(crate) Principal);
 
-async fn from_shell(request: &Request, _bearer: Bearer) -> Option<Principal> {
-    request.extensions().get::<Principal>().cloned()
-}
+impl<'a> ApiExtractor<'a> for Auth {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
 
-/// Finds whom a request's token belongs to.
-///
-/// # Errors
-/// If the database cannot be asked.
-pub(crate) async fn principal(store: &Store, request: &Request) -> Result<Option<Principal>, StoreError> {
-    let Some(header) = request.header("authorization") else {
-        return Ok(None);
-    };
-    let Some((scheme, text)) = header.split_once(' ') else {
-        return Ok(None);
-    };
-    let text = text.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || !token::is_well_formed(text) {
-        return Ok(None);
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let scheme = MetaSecurityScheme {
+            ty: "http",
+            description: Some("An API token: `cc_` and 43 characters."),
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("cc_…"),
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme("token", scheme);
+        let scheme = MetaSecurityScheme {
+            ty: "apiKey",
+            description: Some(
+                "The session of a browser; `cc` on loopback without TLS. What changes something must come from a page \
+                 of the same origin.",
+            ),
+            name: Some("__Host-cc"),
+            key_in: Some("cookie"),
+            scheme: None,
+            bearer_format: None,
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme("session", scheme);
     }
-    Ok(store.principal_of_token(&token::hash(text)).await?.map(Principal::from))
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec!["token", "session"]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let found = request.extensions().get::<Principal>().cloned();
+        // A route that the table of access calls public cannot ask who is there.
+        Ok(Self(found.ok_or_else(ApiError::internal)?))
+    }
 }

@@ -127,7 +127,6 @@ impl CredentialsApi {
     /// It is sealed at once: only the cloner can open it, and shows it to this one host only.
     #[oai(path = "/credentials", method = "post", operation_id = "add_credential")]
     async fn add(&self, auth: Auth, body: Json<AddCredential>) -> Result<AddResponse, ApiError> {
-        auth.0.may_write()?;
         let body = body.0;
         let name = text("/name", Some(&body.name), 100)?.to_owned();
         if name.is_empty() {
@@ -138,7 +137,7 @@ impl CredentialsApi {
         let id = CredentialId::generate();
         let sealed = self.seal(&auth.0, id, &host, &secret)?;
         let new = NewCredential { id, name, kind: secret.kind().as_str(), host, sealed };
-        self.app.store.create_credential(auth.0.workspace, &new).await.map_err(|error| match error {
+        self.app.store.create_credential(&auth.0.actor(), &new).await.map_err(|error| match error {
             StoreError::Duplicate(_) => {
                 let detail = "There is a credential of this name. Choose another name, or replace its secret.";
                 ApiError::conflict("name_taken", detail)
@@ -168,7 +167,6 @@ impl CredentialsApi {
         credential: Path<Uuid>,
         body: Json<ReplaceCredential>,
     ) -> Result<Json<Credential>, ApiError> {
-        auth.0.may_write()?;
         let id = CredentialId::from_uuid(credential.0);
         let present = self.view(&auth.0, id).await?;
         let secret = checked(body.0.token, body.0.ssh_key, body.0.authority)?;
@@ -177,7 +175,7 @@ impl CredentialsApi {
             return Err(ApiError::refused("credential_kind", "", detail));
         }
         let sealed = self.seal(&auth.0, id, &present.host, &secret)?;
-        if !self.app.store.replace_credential(auth.0.workspace, id, &sealed).await? {
+        if !self.app.store.replace_credential(&auth.0.actor(), id, &sealed).await? {
             return Err(ApiError::not_found("credential"));
         }
         tracing::info!(credential_id = %id, user_id = %auth.0.user, "credential replaced");
@@ -187,9 +185,8 @@ impl CredentialsApi {
     /// Delete a credential
     #[oai(path = "/credentials/:credential", method = "delete", operation_id = "delete_credential")]
     async fn delete(&self, auth: Auth, credential: Path<Uuid>) -> Result<DeleteResponse, ApiError> {
-        auth.0.may_write()?;
         let id = CredentialId::from_uuid(credential.0);
-        if !self.app.store.delete_credential(auth.0.workspace, id).await? {
+        if !self.app.store.delete_credential(&auth.0.actor(), id).await? {
             return Err(ApiError::not_found("credential"));
         }
         tracing::info!(credential_id = %id, user_id = %auth.0.user, "credential deleted");

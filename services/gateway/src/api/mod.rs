@@ -1,20 +1,27 @@
 //! HTTP: handlers that translate, and nothing else.
 
+pub(crate) mod access;
+mod audit;
 mod auth;
 mod credentials;
 mod documents;
+mod headers;
 mod legacy;
+mod login;
 mod problem;
 mod prompts;
 mod repositories;
 mod runs;
 mod runs_view;
 mod search;
+mod session;
 mod shell;
 mod sources;
 mod stream;
 mod system;
 mod test_connection;
+mod tokens;
+mod users;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,6 +40,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::canceller::Canceller;
+use crate::identity::Identity;
 use crate::live::Live;
 use problem::ApiError;
 use shell::Shell;
@@ -42,6 +50,7 @@ use shell::Shell;
 pub(crate) struct App {
     pub(crate) bus: Bus,
     pub(crate) store: Store,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) versions: Versions,
     /// What credentials are sealed to, if any are kept.
@@ -70,6 +79,8 @@ enum Tag {
     Prompts,
     /// Finding code.
     Search,
+    /// Signing in, sessions, tokens, users, and who did what.
+    Identity,
     /// Whether the service is there.
     System,
     /// The calls of the older system.
@@ -78,6 +89,10 @@ enum Tag {
 
 type Operations = (
     system::SystemApi,
+    session::SessionApi,
+    tokens::TokensApi,
+    users::UsersApi,
+    audit::AuditApi,
     repositories::RepositoriesApi,
     credentials::CredentialsApi,
     test_connection::TestConnectionApi,
@@ -90,8 +105,8 @@ type Operations = (
 
 fn service<T: OpenApi>(operations: T) -> OpenApiService<T, ()> {
     OpenApiService::new(operations, "CaffeineCode", env!("CARGO_PKG_VERSION")).description(
-        "Documentation with line citations for git repositories. Every call but `GET /api/v1/health` needs \
-         `Authorization: Bearer <token>`. Errors are problem documents (RFC 9457). Lists are read with `limit` and \
+        "Documentation with line citations for git repositories. Every call that names a security \
+         scheme needs `Authorization: Bearer <token>` or the cookie of a session. Errors are problem documents (RFC 9457). Lists are read with `limit` and \
          `cursor`.",
     )
 }
@@ -114,6 +129,10 @@ impl OpenApi for Described {
 fn operations(app: &App) -> Operations {
     (
         system::SystemApi,
+        session::SessionApi { app: app.clone() },
+        tokens::TokensApi { app: app.clone() },
+        users::UsersApi { app: app.clone() },
+        audit::AuditApi { app: app.clone() },
         repositories::RepositoriesApi { app: app.clone() },
         credentials::CredentialsApi { app: app.clone() },
         test_connection::TestConnectionApi { app: app.clone() },
@@ -132,8 +151,17 @@ pub(crate) fn endpoint(app: App) -> BoxEndpoint<'static, Response> {
     let routes = Route::new()
         .at("/api/v1/openapi.json", poem::get(document))
         .at("/api/v1/documents/:document/pages/sources/*path", poem::get(sources::Sources { app: app.clone() }))
+        .at("/login", poem::get(login::Begin { app: app.clone() }))
+        .at("/login/callback", poem::get(login::Callback { app: app.clone() }))
         .nest("/", service);
-    Shell::new(app.store, routes.into_endpoint().map_to_response().boxed(), Operations::meta()).boxed()
+    Shell::new(app.identity, routes.into_endpoint().map_to_response().boxed()).boxed()
+}
+
+/// Method and path of every route that is answered, as in the table of access: a test wants to know what each role is
+/// answered.
+#[must_use]
+pub fn routes() -> Vec<(&'static str, &'static str)> {
+    access::routes()
 }
 
 /// The OpenAPI document, as it is committed in `schemas/openapi.json`.

@@ -65,9 +65,8 @@ pub(crate) enum ApiError {
     /// The request is malformed: a parameter or the body cannot be read.
     #[oai(status = 400, content_type = "application/problem+json")]
     BadRequest(Json<Box<Problem>>),
-    /// There is no valid token.
+    /// Nobody is signed in: there is no valid token and no session.
     #[oai(status = 401, content_type = "application/problem+json")]
-    #[expect(dead_code, reason = "documents what the shell answers")]
     Unauthorised(Json<Box<Problem>>),
     /// The role does not allow this.
     #[oai(status = 403, content_type = "application/problem+json")]
@@ -82,6 +81,9 @@ pub(crate) enum ApiError {
     #[oai(status = 413, content_type = "application/problem+json")]
     #[expect(dead_code, reason = "documents what the shell answers")]
     TooLarge(Json<Box<Problem>>),
+    /// Somebody has changed it meanwhile.
+    #[oai(status = 412, content_type = "application/problem+json")]
+    PreconditionFailed(Json<Box<Problem>>),
     /// The body is not JSON.
     #[oai(status = 415, content_type = "application/problem+json")]
     #[expect(dead_code, reason = "documents what the shell answers")]
@@ -89,10 +91,17 @@ pub(crate) enum ApiError {
     /// The body can be read, but a value is refused.
     #[oai(status = 422, content_type = "application/problem+json")]
     Unprocessable(Json<Box<Problem>>),
+    /// A change must say which state it is about.
+    #[oai(status = 428, content_type = "application/problem+json")]
+    PreconditionRequired(Json<Box<Problem>>),
+    /// Too many requests in a minute.
+    #[oai(status = 429, content_type = "application/problem+json")]
+    #[expect(dead_code, reason = "documents what the shell answers")]
+    TooMany(Json<Box<Problem>>),
     /// A fault of the server.
     #[oai(status = 500, content_type = "application/problem+json")]
     Internal(Json<Box<Problem>>),
-    /// The database is away: try again later.
+    /// The database is away, or the answer took too long: try again later.
     #[oai(status = 503, content_type = "application/problem+json")]
     Unavailable(Json<Box<Problem>>),
 }
@@ -100,6 +109,20 @@ pub(crate) enum ApiError {
 impl ApiError {
     pub(crate) fn bad_request(code: &str, detail: impl Into<String>) -> Self {
         Self::BadRequest(Json(Box::new(Problem::new(StatusCode::BAD_REQUEST, code, Some(detail.into())))))
+    }
+
+    pub(crate) fn unauthorised(code: &str, detail: &str) -> Self {
+        Self::Unauthorised(Json(Box::new(Problem::new(StatusCode::UNAUTHORIZED, code, Some(detail.to_owned())))))
+    }
+
+    pub(crate) fn precondition_required(detail: &str) -> Self {
+        let (status, code) = (StatusCode::PRECONDITION_REQUIRED, "precondition_required");
+        Self::PreconditionRequired(Json(Box::new(Problem::new(status, code, Some(detail.to_owned())))))
+    }
+
+    pub(crate) fn precondition_failed(detail: &str) -> Self {
+        let (status, code) = (StatusCode::PRECONDITION_FAILED, "precondition_failed");
+        Self::PreconditionFailed(Json(Box::new(Problem::new(status, code, Some(detail.to_owned())))))
     }
 
     pub(crate) fn forbidden(detail: &str) -> Self {

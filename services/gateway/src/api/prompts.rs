@@ -124,7 +124,6 @@ impl PromptsApi {
     /// Make a prompt template
     #[oai(path = "/prompts", method = "post", operation_id = "add_prompt")]
     async fn add(&self, auth: Auth, body: Json<AddTemplate>) -> Result<AddResponse, ApiError> {
-        auth.0.may_write()?;
         let name = text("/name", Some(&body.name), 100)?;
         if name.is_empty() {
             return Err(ApiError::refused("name_missing", "/name", "Give the template a name."));
@@ -132,7 +131,7 @@ impl PromptsApi {
         let description = text("/description", body.description.as_deref(), 1_000)?;
         let version = checked(&body.system, &body.body)?;
         let id =
-            self.app.store.create_template(auth.0.workspace, name, description, &version).await.map_err(|error| {
+            self.app.store.create_template(&auth.0.actor(), name, description, &version).await.map_err(|error| {
                 match error {
                     StoreError::Duplicate(_) => {
                         let detail = "There is a template of this name. Choose another name, or add a version to it.";
@@ -162,7 +161,6 @@ impl PromptsApi {
         template: Path<Uuid>,
         body: Json<AddVersion>,
     ) -> Result<AddResponse, ApiError> {
-        auth.0.may_write()?;
         let id = TemplateId::from_uuid(template.0);
         let present = self.view(&auth.0, id).await?;
         if present.built_in {
@@ -170,7 +168,7 @@ impl PromptsApi {
             return Err(ApiError::conflict("template_built_in", detail));
         }
         let version = checked(&body.system, &body.body)?;
-        if !self.app.store.create_template_version(auth.0.workspace, id, &version).await? {
+        if !self.app.store.create_template_version(&auth.0.actor(), id, &version).await? {
             return Err(ApiError::not_found("template"));
         }
         Ok(AddResponse::Added(Json(self.view(&auth.0, id).await?), format!("/api/v1/prompts/{id}")))

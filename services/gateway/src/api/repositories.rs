@@ -157,7 +157,6 @@ impl RepositoriesApi {
     /// Adds it and starts its first run. If one with the same address and ref exists, a run of that one is asked for.
     #[oai(path = "/repositories", method = "post", operation_id = "add_repository")]
     async fn add(&self, auth: Auth, body: Json<AddRepository>) -> Result<AddResponse, ApiError> {
-        auth.0.may_write()?;
         let (repository, new) = self.app.add_repository(&auth.0, body.0).await?;
         let id = repository.repository.id;
         Ok(if new {
@@ -199,10 +198,9 @@ impl RepositoriesApi {
     /// answered like the first call until everything is gone.
     #[oai(path = "/repositories/:repository", method = "delete", operation_id = "delete_repository")]
     async fn delete(&self, auth: Auth, repository: Path<Uuid>) -> Result<DeleteResponse, ApiError> {
-        auth.0.may_write()?;
         let (workspace, id) = (auth.0.workspace, RepositoryId::from_uuid(repository.0));
         let command = |runs| delete_command(workspace, id, runs);
-        if !self.app.store.delete_repository(workspace, id, &command).await? {
+        if !self.app.store.delete_repository(&auth.0.actor(), id, &command).await? {
             return Err(ApiError::not_found("repository"));
         }
         self.app.bell.notify_one();
@@ -265,7 +263,7 @@ impl App {
         };
         let documents = self.documents(who, body.documents.as_deref()).await?;
         let run = NewRun { documents: &documents, versions: &self.versions, announce: &announce, now: Utc::now() };
-        let created = self.store.create_repository(who.workspace, &new, run).await.map_err(run_error)?;
+        let created = self.store.create_repository(&who.actor(), &new, run).await.map_err(run_error)?;
         if created.started {
             self.bell.notify_one();
         }

@@ -1,130 +1,244 @@
-//! What surrounds every handler: authentication, the size of bodies, panics, problem documents, headers, metrics.
+//! What surrounds every handler: who may do it, how often, the size of bodies, panics, problem documents, headers,
+//! metrics.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use caffeine_bus::continue_trace;
 use caffeine_contract::headers::TRACEPARENT;
-use caffeine_store::Store;
 use futures::FutureExt;
 use poem::endpoint::BoxEndpoint;
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
-use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response};
-use poem_openapi::registry::MetaApi;
 use tracing::Instrument as _;
 
-use super::auth;
+use super::access::{self, Class, Rule};
+use super::headers;
 use super::problem::{self, Problem};
+use crate::identity::limits::{Counted, Left};
+use crate::identity::{Credential, Identity, Principal, origin};
 use crate::metrics::METRICS;
 
 /// The largest body in bytes.
 const MAX_BODY: usize = 1024 * 1024;
-/// The only thing that is answered without a token.
-const OPEN_PATH: &str = "/api/v1/health";
+
+/// How long a request may take that waits for somebody else.
+const SLOW: Duration = Duration::from_secs(75);
 
 /// The outermost endpoint. It never fails: every outcome is a response.
 pub(crate) struct Shell {
-    store: Store,
+    identity: Arc<Identity>,
     inner: BoxEndpoint<'static, Response>,
-    /// Path templates with the methods that they know, for `Allow`.
-    methods: Vec<(String, Method)>,
+}
+
+/// What the shell adds to an answer, whatever it is.
+#[derive(Default)]
+struct Extras {
+    /// A cookie to be kept or forgotten.
+    cookie: Option<String>,
+    /// What is left of a limit.
+    left: Option<Left>,
 }
 
 impl Shell {
-    pub(crate) fn new(store: Store, inner: BoxEndpoint<'static, Response>, apis: Vec<MetaApi>) -> Self {
-        let paths = apis.into_iter().flat_map(|api| api.paths);
-        let methods = paths
-            .flat_map(|path| path.operations.into_iter().map(move |operation| (path.path.clone(), operation.method)))
-            .collect();
-        Self { store, inner, methods }
+    pub(crate) fn new(identity: Arc<Identity>, inner: BoxEndpoint<'static, Response>) -> Self {
+        Self { identity, inner }
     }
 
-    async fn guarded(&self, mut request: Request) -> Result<Response, Response> {
-        let open = request.method() == Method::GET && request.uri().path() == OPEN_PATH;
-        if !open {
-            let principal = auth::principal(&self.store, &request).await.map_err(|error| {
-                tracing::warn!(error = %error, "token cannot be looked up");
-                problem::unavailable().into_response()
-            })?;
-            request.extensions_mut().insert(principal.ok_or_else(unauthorised)?);
-        }
-        let body = request.take_body().into_bytes_limit(MAX_BODY).await.map_err(|error| match error {
-            ReadBodyError::PayloadTooLarge => {
-                let detail = "The body is larger than 1 MiB. Send less.".to_owned();
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", Some(detail)).into_response()
-            }
-            _ => {
-                let detail = "The body could not be read to its end. Send it again.".to_owned();
-                Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", Some(detail)).into_response()
-            }
-        })?;
-        request.set_body(Body::from(body));
+    async fn guarded(&self, mut request: Request, extras: &mut Extras) -> Result<Response, Response> {
         let path = request.uri().path().to_owned();
-        self.inner.call(request).await.map_err(|error| self.describe(error, &path))
-    }
-
-    /// Turns an error that is no problem document yet into one.
-    fn describe(&self, error: poem::Error, path: &str) -> Response {
-        if error.is_from_response() {
-            return error.into_response();
-        }
-        let status = error.status();
-        if error.is::<NotFoundError>() {
-            let detail = "There is nothing at this address. The operations are in /api/v1/openapi.json.".to_owned();
-            return Problem::new(StatusCode::NOT_FOUND, "not_found", Some(detail)).into_response();
-        }
-        if error.is::<MethodNotAllowedError>() {
-            let allowed = self.allowed(path);
-            let detail = format!("This address answers {allowed} only.");
-            let mut response = Problem::new(status, "method_not_allowed", Some(detail)).into_response();
-            if let Ok(value) = HeaderValue::from_str(&allowed) {
-                response.headers_mut().insert(header::ALLOW, value);
+        let ip = origin::client_address(&request, &self.identity.settings.trusted);
+        let rule = access::rule(request.method(), &path);
+        match &rule {
+            Some(Rule { right: None, class, .. }) => {
+                self.public(&request, *class, ip, extras)?;
             }
-            return response;
+            // What is not there is hidden from strangers like what is.
+            None if !access::is_for_programs(&path) => return Err(no_route(&path)),
+            rule => {
+                let who = self.signed_in(&request, ip, extras).await?;
+                let Some(Rule { right: Some(right), class, .. }) = rule else { return Err(no_route(&path)) };
+                self.count(*class, Counted::User(who.user), extras)?;
+                if let Some(reason) = who.lacks(*right) {
+                    return Err(forbidden("forbidden", reason));
+                }
+                request.extensions_mut().insert(who);
+            }
         }
-        if status.is_server_error() {
-            tracing::error!(error = %error, "request failed");
-            return problem::internal().into_response();
-        }
-        let code = match status {
-            StatusCode::UNAUTHORIZED => return unauthorised(),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => "media_type",
-            _ => "malformed_request",
-        };
-        let detail: String = without_value(&error.to_string()).chars().take(500).collect();
-        Problem::new(status, code, Some(detail)).into_response()
+        request.extensions_mut().insert(ip);
+        let body = request.take_body().into_bytes_limit(MAX_BODY).await.map_err(|error| unreadable(&error))?;
+        request.set_body(Body::from(body));
+        self.inner.call(request).await.map_err(|error| describe(&error, &path).unwrap_or_else(|| error.into_response()))
     }
 
-    /// The span of a request, which continues the caller's trace. Named by the operation's path, not by the request's.
-    fn span(&self, request: &Request) -> tracing::Span {
-        let (method, path) = (method_label(request.method()), request.uri().path());
-        let route = self.methods.iter().find(|(template, _)| fits(template, path)).map_or("", |(route, _)| route);
-        let span = tracing::info_span!(
-            "request",
-            otel.name = format!("{method} {route}"),
-            otel.kind = "server",
-            http.request.method = method,
-            http.route = route,
-            http.response.status_code = tracing::field::Empty,
-            trace_id = tracing::field::Empty,
-        );
-        continue_trace(&span, request.header(TRACEPARENT));
-        span
+    /// How long a request may take: something that has fallen silent must not hold it for ever. Streams begin in time
+    /// and take as long as they take.
+    fn patience(&self, request: &Request) -> Duration {
+        let patience = self.identity.settings.request_patience;
+        let is_slow = access::rule(request.method(), request.uri().path()).is_some_and(|rule| rule.is_slow);
+        if is_slow { patience.max(SLOW) } else { patience }
     }
 
-    fn allowed(&self, path: &str) -> String {
-        let methods =
-            self.methods.iter().filter(|(template, _)| fits(template, path)).map(|(_, method)| method.as_str());
-        let mut methods: Vec<&str> = methods.collect();
-        if methods.is_empty() {
-            // The two routes beside the operations.
-            methods.push("GET");
+    /// A request that needs nobody to be signed in.
+    fn public(&self, request: &Request, class: Class, ip: Option<IpAddr>, extras: &mut Extras) -> Result<(), Response> {
+        if let Some(ip) = ip {
+            self.count(class, Counted::address(ip), extras)?;
         }
-        methods.sort_unstable();
-        methods.dedup();
-        methods.join(", ")
+        // Nobody may be signed in as somebody else by a foreign page.
+        if class == Class::SignIn { self.from_our_page(request) } else { Ok(()) }
     }
+
+    /// Whoever is signed in.
+    async fn signed_in(
+        &self,
+        request: &Request,
+        ip: Option<IpAddr>,
+        extras: &mut Extras,
+    ) -> Result<Principal, Response> {
+        let credential = self.identity.credential(request, ip).await.map_err(|error| {
+            tracing::warn!(error = %error, "credential cannot be looked up");
+            problem::unavailable().into_response()
+        })?;
+        match credential {
+            Credential::None => Err(unauthorised()),
+            Credential::Invalid { is_cookie } => {
+                extras.cookie = is_cookie.then(|| self.identity.no_session_cookie());
+                Err(unauthorised())
+            }
+            Credential::Valid { who, is_cookie, renewal } => {
+                if is_cookie {
+                    self.from_our_page(request)?;
+                }
+                extras.cookie = renewal;
+                Ok(*who)
+            }
+        }
+    }
+
+    /// Browsers send cookies with what foreign pages ask for, too.
+    fn from_our_page(&self, request: &Request) -> Result<(), Response> {
+        if origin::is_safe(request.method()) {
+            return Ok(());
+        }
+        if !origin::is_ours(request, self.identity.settings.origin.as_deref()) {
+            let detail = "A page of another origin has sent this. Use the application, or an API token.".to_owned();
+            return Err(forbidden("foreign_origin", detail));
+        }
+        if !origin::is_json_or_empty(request) {
+            let detail = "Send `Content-Type: application/json`.".to_owned();
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", Some(detail)).into_response());
+        }
+        Ok(())
+    }
+
+    fn count(&self, class: Class, who: Counted, extras: &mut Extras) -> Result<(), Response> {
+        let Some(left) = self.identity.limits.count(class, who) else { return Ok(()) };
+        extras.left = Some(left);
+        if left.is_within() {
+            return Ok(());
+        }
+        let (limit, name, wait) = (left.limit, left.name, left.wait_seconds);
+        let detail = format!("More than {limit} requests of the kind `{name}` in a minute. Wait {wait} seconds.");
+        let mut response =
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", Some(detail)).into_response();
+        set(&mut response, header::RETRY_AFTER, &wait.to_string());
+        Err(response)
+    }
+}
+
+impl Extras {
+    fn add_to(self, response: &mut Response) {
+        if let Some(left) = self.left {
+            set(response, HeaderName::from_static("ratelimit-policy"), &left.policy());
+            set(response, HeaderName::from_static("ratelimit"), &left.state());
+        }
+        // A handler that signs in or out has the last word.
+        let headers = response.headers_mut();
+        if let Some(cookie) = self.cookie
+            && !headers.contains_key(header::SET_COOKIE)
+            && let Ok(value) = HeaderValue::from_str(&cookie)
+        {
+            headers.append(header::SET_COOKIE, value);
+        }
+    }
+}
+
+/// The span of a request, which continues the caller's trace. Named by the operation's path, not by the request's.
+fn span(request: &Request) -> tracing::Span {
+    let method = method_label(request.method());
+    let route = access::rule(request.method(), request.uri().path()).map_or("", |rule| rule.path);
+    let span = tracing::info_span!(
+        "request",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = tracing::field::Empty,
+        trace_id = tracing::field::Empty,
+    );
+    continue_trace(&span, request.header(TRACEPARENT));
+    span
+}
+
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+fn forbidden(code: &str, detail: String) -> Response {
+    Problem::new(StatusCode::FORBIDDEN, code, Some(detail)).into_response()
+}
+
+fn unreadable(error: &ReadBodyError) -> Response {
+    if matches!(error, ReadBodyError::PayloadTooLarge) {
+        let detail = "The body is larger than 1 MiB. Send less.".to_owned();
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", Some(detail)).into_response();
+    }
+    let detail = "The body could not be read to its end. Send it again.".to_owned();
+    Problem::new(StatusCode::BAD_REQUEST, "body_unreadable", Some(detail)).into_response()
+}
+
+/// Nothing is here, or something that answers other methods.
+fn no_route(path: &str) -> Response {
+    let allowed = access::allowed(path);
+    if allowed.is_empty() {
+        let detail = "There is nothing at this address. The operations are in /api/v1/openapi.json.".to_owned();
+        return Problem::new(StatusCode::NOT_FOUND, "not_found", Some(detail)).into_response();
+    }
+    let detail = format!("This address answers {allowed} only.");
+    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", Some(detail)).into_response();
+    set(&mut response, header::ALLOW, &allowed);
+    response
+}
+
+/// Turns an error that is no problem document yet into one; `None` if it is an answer itself.
+fn describe(error: &poem::Error, path: &str) -> Option<Response> {
+    if error.is_from_response() {
+        return None;
+    }
+    if error.is::<NotFoundError>() {
+        let detail = "There is nothing at this address. The operations are in /api/v1/openapi.json.".to_owned();
+        return Some(Problem::new(StatusCode::NOT_FOUND, "not_found", Some(detail)).into_response());
+    }
+    if error.is::<MethodNotAllowedError>() {
+        return Some(no_route(path));
+    }
+    let status = error.status();
+    if status.is_server_error() {
+        tracing::error!(error = %error, "request failed");
+        return Some(problem::internal().into_response());
+    }
+    let code = match status {
+        StatusCode::UNAUTHORIZED => return Some(unauthorised()),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "media_type",
+        _ => "malformed_request",
+    };
+    let detail: String = without_value(&error.to_string()).chars().take(500).collect();
+    Some(Problem::new(status, code, Some(detail)).into_response())
 }
 
 /// What poem says about a request that it cannot read, without the value that it found there: it may be a secret in the
@@ -133,37 +247,16 @@ fn without_value(text: &str) -> &str {
     text.split_once(", found ").map_or(text, |(expected, _)| expected)
 }
 
-/// Whether a path is one of a template's (`/a/{b}` or `/a/:b`).
-fn fits(template: &str, path: &str) -> bool {
-    let (mut parts, mut given) = (template.split('/'), path.split('/'));
-    loop {
-        match (parts.next(), given.next()) {
-            (None, None) => return true,
-            (Some(part), Some(word)) if part == word || part.starts_with(['{', ':']) => {}
-            _ => return false,
-        }
-    }
+fn timeout(patience: Duration) -> Response {
+    let detail = format!("The answer took longer than {} seconds. Try again in a moment.", patience.as_secs());
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", Some(detail)).into_response()
 }
 
 fn unauthorised() -> Response {
-    let detail = "Send `Authorization: Bearer <token>` with a valid token.".to_owned();
+    let detail = "Sign in, or send `Authorization: Bearer <token>` with a valid token.".to_owned();
     let mut response = Problem::new(StatusCode::UNAUTHORIZED, "unauthorised", Some(detail)).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
-}
-
-/// Nothing that is served is a page for a browser, so nothing may run and nothing may be guessed.
-fn secure(response: &mut Response) {
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    if !response.headers().contains_key(header::CACHE_CONTROL) {
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
 }
 
 impl Endpoint for Shell {
@@ -172,17 +265,26 @@ impl Endpoint for Shell {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let started = Instant::now();
         let method = request.method().clone();
-        let span = self.span(&request);
-        let outcome = AssertUnwindSafe(self.guarded(request)).catch_unwind().instrument(span.clone()).await;
+        let path = request.uri().path().to_owned();
+        let mut extras = Extras::default();
+        let span = span(&request);
+        let patience = self.patience(&request);
+        let guarded = AssertUnwindSafe(self.guarded(request, &mut extras)).catch_unwind();
+        let outcome = tokio::time::timeout(patience, guarded).instrument(span.clone()).await;
         let mut response = match outcome {
-            Ok(Ok(response) | Err(response)) => response,
-            Err(_panic) => {
+            Ok(Ok(Ok(response) | Err(response))) => response,
+            Err(_elapsed) => {
+                tracing::error!(method = %method, "request took too long");
+                timeout(patience)
+            }
+            Ok(Err(_panic)) => {
                 tracing::error!(method = %method, "handler panicked");
                 problem::internal().into_response()
             }
         };
         span.record("http.response.status_code", response.status().as_u16());
-        secure(&mut response);
+        extras.add_to(&mut response);
+        headers::secure(&mut response, &path, self.identity.settings.is_behind_tls());
         METRICS.request(method_label(&method), response.status().as_u16(), started.elapsed().as_secs_f64());
         Ok(response)
     }
@@ -202,25 +304,12 @@ fn method_label(method: &Method) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{fits, without_value};
+    use super::without_value;
 
     #[test]
     fn values_are_not_quoted() {
         let said = "parse request payload error: Expected input type \"Token\", found \"s3cret\". (occurred …)";
         assert_eq!(without_value(said), "parse request payload error: Expected input type \"Token\"");
         assert_eq!(without_value("invalid UUID"), "invalid UUID");
-    }
-
-    #[test]
-    fn paths_fit_templates() {
-        for (template, path, expected) in [
-            ("/a/{b}", "/a/x", true),
-            ("/a/:b/c", "/a/x/c", true),
-            ("/a/{b}", "/a", false),
-            ("/a/{b}", "/a/x/y", false),
-            ("/a/b", "/a/c", false),
-        ] {
-            assert_eq!(fits(template, path), expected, "{template} {path}");
-        }
     }
 }

@@ -52,7 +52,6 @@ impl TestConnectionApi {
     /// minute.
     #[oai(path = "/repositories/test-connection", method = "post", operation_id = "test_connection")]
     async fn test(&self, auth: Auth, body: Json<TestConnection>) -> Result<Json<ConnectionTest>, ApiError> {
-        auth.0.may_write()?;
         let credential = self.app.named_credential(&auth.0, body.credential).await?;
         let opener = credential.as_ref().map(|row| Opener { kind: &row.kind, host: &row.host });
         let target = target::check(&body.url, opener)

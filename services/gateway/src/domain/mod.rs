@@ -6,6 +6,7 @@ pub(crate) mod cursor;
 pub(crate) mod facts;
 pub(crate) mod legacy;
 pub(crate) mod reference;
+pub(crate) mod role;
 pub(crate) mod stages;
 pub(crate) mod target;
 pub(crate) mod template;

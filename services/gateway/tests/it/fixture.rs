@@ -6,12 +6,13 @@ use std::time::Duration;
 use caffeine_bus::{Bus, BusConfig, Outgoing, StorageProfile, provision};
 use caffeine_contract::{Scope, v1};
 use caffeine_embedding::StaticTable;
-use caffeine_gateway::{GatewayConfig, GatewayService, generate_token};
+use caffeine_gateway::{GatewayConfig, GatewayService, generate_session_key, generate_token};
 use caffeine_kit::{Clients, Service};
 use caffeine_model::{ANALYSER, EMBEDDING_MODEL, Generation, Lane, RepositoryId, RunId, WorkspaceId};
 use caffeine_sealed::PrivateKey;
 use caffeine_store::Store;
 use caffeine_testkit::{TestBus, TestDatabase, eventually};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -36,6 +37,8 @@ pub(crate) struct Fixture {
     pub(crate) http: Client,
     pub(crate) stop: CancellationToken,
     pub(crate) task: JoinHandle<anyhow::Result<()>>,
+    /// With these settings.
+    pub(crate) config: GatewayConfig,
     // Dropped last.
     pub(crate) nats: TestBus,
     pub(crate) database: TestDatabase,
@@ -43,6 +46,11 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With other settings than the usual ones.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
         // Ignored if another test of this process was faster: it is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let database = TestDatabase::create().await;
@@ -58,20 +66,23 @@ impl Fixture {
         provision(&bus, StorageProfile::Embedded).await.unwrap();
         let token = generate_token().unwrap();
         let credential_key = PrivateKey::generate();
-        let config = GatewayConfig {
+        let mut config = GatewayConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
             admin_token: Some(token.clone().into()),
             credential_public_key: Some(credential_key.public().to_string()),
+            session_keys: Some(generate_session_key().unwrap().into()),
+            // Tests ask again and again until something has happened.
+            rate_read: 0,
+            rate_write: 0,
+            rate_search: 0,
+            rate_sign_in: 0,
             ..GatewayConfig::default()
         };
-        let clients = Clients { bus: bus.clone(), store: store.clone() };
-        let gateway = GatewayService::from_parts(config, clients, TABLE.clone()).await.unwrap();
-        assert!(gateway.first_token().is_none(), "a given token is not shown");
-        let base = format!("http://{}", gateway.address());
+        change(&mut config);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(gateway.run(stop.clone()));
-        let http = Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
-        Self { store, bus, base, token, credential_key, http, stop, task, nats, database }
+        let (base, task) = serve(&config, &bus, &store, stop.clone()).await;
+        let http = Client::builder().no_proxy().timeout(DEADLINE).redirect(Policy::none()).build().unwrap();
+        Self { store, bus, base, token, credential_key, http, stop, task, config, nats, database }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -84,6 +95,38 @@ impl Fixture {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         answer(self.request(Method::POST, path).json(body).send().await.unwrap()).await
+    }
+
+    /// A second gateway with the same database, broker and stop; where it answers.
+    pub(crate) async fn another(&self, change: impl FnOnce(&mut GatewayConfig)) -> String {
+        let mut config = self.config.clone();
+        change(&mut config);
+        serve(&config, &self.bus, &self.store, self.stop.clone()).await.0
+    }
+
+    /// A new user of a role in the workspace, and a token of that user.
+    pub(crate) async fn user(&self, role: &str) -> (Uuid, String) {
+        let (user, token) = (Uuid::now_v7(), generate_token().unwrap());
+        let workspace = self.workspace().await.as_uuid();
+        sqlx::query("INSERT INTO users (user_id, workspace_id, display_name, role) VALUES ($1, $2, $3, $3)")
+            .bind(user)
+            .bind(workspace)
+            .bind(role)
+            .execute(self.database.pool())
+            .await
+            .unwrap();
+        sqlx::query(
+            "INSERT INTO tokens (token_id, workspace_id, user_id, name, secret_hash, expires_at) \
+             VALUES ($1, $2, $3, 'test', sha256($4::bytea), now() + interval '1 day')",
+        )
+        .bind(Uuid::now_v7())
+        .bind(workspace)
+        .bind(user)
+        .bind(token.as_bytes())
+        .execute(self.database.pool())
+        .await
+        .unwrap();
+        (user, token)
     }
 
     /// Adds a repository; its scope and its documents.
@@ -149,6 +192,19 @@ impl Fixture {
         self.stop.cancel();
         tokio::time::timeout(DEADLINE, self.task).await.expect("the gateway stops").unwrap().unwrap();
     }
+}
+
+async fn serve(
+    config: &GatewayConfig,
+    bus: &Bus,
+    store: &Store,
+    stop: CancellationToken,
+) -> (String, JoinHandle<anyhow::Result<()>>) {
+    let clients = Clients { bus: bus.clone(), store: store.clone() };
+    let gateway = GatewayService::from_parts(config.clone(), clients, TABLE.clone()).await.unwrap();
+    assert!(gateway.first_token().is_none(), "a given token is not shown");
+    let base = format!("http://{}", gateway.address());
+    (base, tokio::spawn(gateway.run(stop)))
 }
 
 /// The status and the body; every error must be a problem document.

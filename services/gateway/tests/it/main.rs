@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+mod audit;
 mod auth;
 mod bootstrap;
 mod credentials;
 mod documents;
 mod endings;
 mod fixture;
+mod limits;
+mod matrix;
+mod oidc;
+mod oidc_mock;
 mod openapi;
 mod problems;
 mod projector;
@@ -15,4 +20,7 @@ mod prompts;
 mod relay;
 mod repositories;
 mod search;
+mod sessions;
 mod stream;
+mod tokens;
+mod users;
