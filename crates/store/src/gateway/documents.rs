@@ -80,17 +80,17 @@ pub struct SourceRow {
     pub skip_reason: Option<String>,
 }
 
-struct Raw {
-    document_id: Uuid,
-    repository_id: Uuid,
-    run_id: Uuid,
-    commit: Option<String>,
-    title: String,
-    writer: String,
-    state: String,
-    notice: Option<String>,
-    requested_at: DateTime<Utc>,
-    completed_at: Option<DateTime<Utc>>,
+pub(super) struct Raw {
+    pub(super) document_id: Uuid,
+    pub(super) repository_id: Uuid,
+    pub(super) run_id: Uuid,
+    pub(super) commit: Option<String>,
+    pub(super) title: String,
+    pub(super) writer: String,
+    pub(super) state: String,
+    pub(super) notice: Option<String>,
+    pub(super) requested_at: DateTime<Utc>,
+    pub(super) completed_at: Option<DateTime<Utc>>,
 }
 
 impl From<Raw> for DocumentRow {

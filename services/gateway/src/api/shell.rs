@@ -6,14 +6,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use caffeine_bus::continue_trace;
-use caffeine_contract::headers::TRACEPARENT;
 use futures::FutureExt;
 use poem::endpoint::BoxEndpoint;
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Body, Endpoint, IntoResponse, Request, Response};
-use tracing::Instrument as _;
 
 use super::access::{self, Class, Rule};
 use super::headers;
@@ -24,6 +21,8 @@ use crate::metrics::METRICS;
 
 /// The largest body in bytes.
 const MAX_BODY: usize = 1024 * 1024;
+/// The largest delivery of a git host in bytes.
+const MAX_DELIVERY: usize = 5 * MAX_BODY;
 
 /// The outermost endpoint. It never fails: every outcome is a response.
 pub(crate) struct Shell {
@@ -66,7 +65,9 @@ impl Shell {
             }
         }
         request.extensions_mut().insert(ip);
-        let body = request.take_body().into_bytes_limit(MAX_BODY).await.map_err(|error| unreadable(&error))?;
+        let max_body = if path.starts_with("/hooks/") { MAX_DELIVERY } else { MAX_BODY };
+        let body = request.take_body().into_bytes_limit(max_body).await;
+        let body = body.map_err(|error| unreadable(&error, max_body))?;
         request.set_body(Body::from(body));
         self.inner.call(request).await.map_err(|error| describe(&error, &path).unwrap_or_else(|| error.into_response()))
     }
@@ -155,23 +156,6 @@ impl Extras {
     }
 }
 
-/// The span of a request, which continues the caller's trace. Named by the operation's path, not by the request's.
-fn span(request: &Request) -> tracing::Span {
-    let method = method_label(request.method());
-    let route = access::rule(request.method(), request.uri().path()).map_or("", |rule| rule.path);
-    let span = tracing::info_span!(
-        "request",
-        otel.name = format!("{method} {route}"),
-        otel.kind = "server",
-        http.request.method = method,
-        http.route = route,
-        http.response.status_code = tracing::field::Empty,
-        trace_id = tracing::field::Empty,
-    );
-    continue_trace(&span, request.header(TRACEPARENT));
-    span
-}
-
 fn set(response: &mut Response, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
@@ -182,9 +166,9 @@ fn forbidden(code: &str, detail: String) -> Response {
     Problem::new(StatusCode::FORBIDDEN, code, Some(detail)).into_response()
 }
 
-fn unreadable(error: &ReadBodyError) -> Response {
+fn unreadable(error: &ReadBodyError, max_body: usize) -> Response {
     if matches!(error, ReadBodyError::PayloadTooLarge) {
-        let detail = "The body is larger than 1 MiB. Send less.".to_owned();
+        let detail = format!("The body is larger than {} MiB. Send less.", max_body / MAX_BODY);
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", Some(detail)).into_response();
     }
     let detail = "The body could not be read to its end. Send it again.".to_owned();
@@ -251,9 +235,7 @@ impl Endpoint for Shell {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let mut extras = Extras::default();
-        let span = span(&request);
-        let guarded = AssertUnwindSafe(self.guarded(request, &mut extras));
-        let outcome = guarded.catch_unwind().instrument(span.clone()).await;
+        let outcome = AssertUnwindSafe(self.guarded(request, &mut extras)).catch_unwind().await;
         let mut response = match outcome {
             Ok(Ok(response) | Err(response)) => response,
             Err(_panic) => {
@@ -261,7 +243,6 @@ impl Endpoint for Shell {
                 problem::internal().into_response()
             }
         };
-        span.record("http.response.status_code", response.status().as_u16());
         extras.add_to(&mut response);
         headers::secure(&mut response, &path, self.identity.settings.is_behind_tls());
         METRICS.request(method_label(&method), response.status().as_u16(), started.elapsed().as_secs_f64());

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+mod admin;
 mod audit;
 mod auth;
 mod bootstrap;
+mod conditional;
 mod credentials;
 mod documents;
 mod endings;
@@ -14,13 +16,17 @@ mod matrix;
 mod oidc;
 mod oidc_mock;
 mod openapi;
+mod previews;
 mod problems;
 mod projector;
 mod prompts;
 mod relay;
 mod repositories;
+mod run_work;
 mod search;
 mod sessions;
 mod stream;
 mod tokens;
+mod tree;
 mod users;
+mod webhooks;
