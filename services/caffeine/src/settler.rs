@@ -40,9 +40,14 @@ pub(crate) async fn settle_letters(bus: Bus, store: Store, shutdown: Cancellatio
 }
 
 async fn settle_patiently(bus: &Bus, store: &Store, settlement: Settlement) {
-    while let Err(error) = settle(bus, store, settlement).await {
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(letter = settlement.letter, error, "a dead letter is not settled yet; trying again");
+    loop {
+        match settle(bus, store, settlement).await {
+            Ok(()) => return,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(letter = settlement.letter, error, "a dead letter is not settled yet; trying again");
+            }
+        }
         tokio::time::sleep(RETRY).await;
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use caffeine_model::WebhookId;
 use caffeine_store::gateway::{Delivered, NewDelivery};
 use chrono::Utc;
-use poem::http::StatusCode;
+use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 use serde_json::json;
 use uuid::Uuid;
@@ -88,5 +88,7 @@ impl Hooks {
 
 fn refused() -> Response {
     let detail = "The signature is not that of this hook.".to_owned();
-    Problem::new(StatusCode::UNAUTHORIZED, "bad_signature", Some(detail)).into_response()
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, "bad_signature", Some(detail)).into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Signature"));
+    response
 }

@@ -10,7 +10,6 @@ mod documents;
 mod headers;
 mod hooks;
 mod legacy;
-mod legacy;
 mod login;
 mod once;
 mod previews;

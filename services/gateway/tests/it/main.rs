@@ -15,6 +15,7 @@ mod limits;
 mod matrix;
 mod oidc;
 mod oidc_mock;
+mod once;
 mod openapi;
 mod previews;
 mod problems;

@@ -76,7 +76,7 @@ async fn what_is_wrong_with_a_template_is_said() {
     let (scope, _) = fixture.add("https://git.example/a").await;
     index(&fixture, &scope, &FILES[..1]).await;
     let preview = |body: String| {
-        let request = json!({ "system": "", "body": body, "repository": scope.repository.to_string(), "query": "" });
+        let request = json!({ "system": "", "body": body, "repository": scope.repository.to_string(), "query": "connection pool" });
         let fixture = &fixture;
         async move { fixture.post("/api/v1/prompts/preview", &request).await }
     };

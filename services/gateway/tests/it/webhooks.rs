@@ -191,7 +191,7 @@ async fn what_is_not_signed_is_refused_and_an_unknown_hook_alike() {
     assert!(hooks["items"][0].get("last_status").is_none(), "nothing is stored for whoever cannot sign");
 
     // Only posts, and not without end.
-    let other = fixture.http.get(format!("{}{}", fixture.base, hook.path)).send().await.unwrap();
+    let other = fixture.request(Method::GET, &hook.path).send().await.unwrap();
     assert_eq!((other.status().as_u16(), other.headers()["allow"].to_str().unwrap()), (405, "POST"));
     let large = " ".repeat(5 * 1024 * 1024 + 1);
     assert_eq!(answer(hook.deliver(&good, &large).await).await.0, 413);
@@ -247,12 +247,5 @@ async fn a_secret_is_renewed_and_a_hook_is_deleted() {
     let (status, _) =
         fixture.post(&format!("/api/v1/repositories/{repository}/webhooks"), &json!({ "provider": "x" })).await;
     assert_eq!(status, 400);
-
-    for role in ["viewer", "author", "auditor"] {
-        sqlx::query("UPDATE users SET role = $1").bind(role).execute(fixture.database.pool()).await.unwrap();
-        let path = format!("/api/v1/repositories/{repository}/webhooks");
-        assert_eq!(fixture.post(&path, &json!({ "provider": "github" })).await.0, 403, "{role}");
-        assert_eq!(fixture.post(&format!("{managed}/secret"), &json!({})).await.0, 403, "{role}");
-    }
     fixture.stop().await;
 }
