@@ -8,6 +8,7 @@ mod auth;
 mod bootstrap;
 mod conditional;
 mod credentials;
+mod described;
 mod documents;
 mod endings;
 mod fixture;
