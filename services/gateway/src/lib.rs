@@ -9,6 +9,7 @@
 //!   messages it causes in one transaction, and the relay publishes them afterwards. Commands to all pods (a run is
 //!   cancelled, a repository is deleted) go the same way. What an administrator decides about a dead letter is said at
 //!   once, to the housekeeper: queues and dead letters are read from the broker, and nothing of them is changed.
+//! - Draws the Mermaid diagrams of pages, so that browsers show pictures and run nothing.
 //! - Takes signed deliveries of git hosts (`POST /hooks/{webhook}`): a push to a repository's ref asks for a run.
 //! - Writes workspaces, users, tokens, sessions, the audit log, repositories, credentials (sealed: only the cloner can open them), runs,
 //!   run_documents, run_events, prompt templates and versions, webhooks and their deliveries, what creating requests made

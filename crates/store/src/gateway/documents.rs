@@ -229,6 +229,29 @@ impl Store {
         }))
     }
 
+    /// The texts of a document's published pages that have diagrams, in reading order; at most `limit`.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn pages_with_diagrams(
+        &self,
+        workspace: WorkspaceId,
+        id: DocumentId,
+        limit: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            "SELECT r.markdown FROM pages p \
+             JOIN revisions r ON r.document_id = p.document_id AND r.slug = p.slug AND r.number = p.published_revision \
+             WHERE p.workspace_id = $1 AND p.document_id = $2 AND r.markdown LIKE '%mermaid%' \
+             ORDER BY p.position, p.slug LIMIT $3",
+            workspace.as_uuid(),
+            id.as_uuid(),
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// A file of the snapshot that a document is about.
     ///
     /// # Errors

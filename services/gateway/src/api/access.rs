@@ -99,6 +99,7 @@ const RULES: &[Rule] = &[
     read("/api/v1/documents/{document}", Right::Read),
     read("/api/v1/documents/{document}/pages/{slug}", Right::Read),
     read("/api/v1/documents/{document}/pages/sources/*", Right::Read),
+    read("/api/v1/documents/{document}/diagrams/{file}", Right::Read),
     // Prompts.
     read("/api/v1/prompts", Right::Read),
     change("POST", "/api/v1/prompts", Right::Write),

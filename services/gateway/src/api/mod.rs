@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod conditional;
 mod credentials;
+mod diagrams;
 mod documents;
 mod headers;
 mod hooks;
@@ -172,6 +173,7 @@ pub(crate) fn endpoint(app: App) -> BoxEndpoint<'static, Response> {
     let routes = Route::new()
         .at("/api/v1/openapi.json", poem::get(document))
         .at("/api/v1/documents/:document/pages/sources/*path", poem::get(sources::Sources { app: app.clone() }))
+        .at("/api/v1/documents/:document/diagrams/:file", poem::get(diagrams::Diagrams::new(app.clone())))
         .at("/hooks/:webhook", poem::post(hooks::Hooks { app: app.clone() }))
         .at("/login", poem::get(login::Begin { app: app.clone() }))
         .at("/login/callback", poem::get(login::Callback { app: app.clone() }))

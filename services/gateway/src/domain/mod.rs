@@ -3,6 +3,7 @@
 pub(crate) mod announce;
 pub(crate) mod credential;
 pub(crate) mod cursor;
+pub(crate) mod diagram;
 pub(crate) mod facts;
 pub(crate) mod legacy;
 pub(crate) mod letter;

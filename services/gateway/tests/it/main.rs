@@ -9,6 +9,7 @@ mod bootstrap;
 mod conditional;
 mod credentials;
 mod described;
+mod diagrams;
 mod documents;
 mod endings;
 mod fixture;

@@ -81,6 +81,7 @@ fn rows() -> Vec<(&'static str, &'static str, &'static str, Value, u16)> {
         ("GET", "/api/v1/documents/{document}", EVERYBODY, none.clone(), 404),
         ("GET", "/api/v1/documents/{document}/pages/{slug}", EVERYBODY, none.clone(), 404),
         ("GET", "/api/v1/documents/{document}/pages/sources/*", EVERYBODY, none.clone(), 404),
+        ("GET", "/api/v1/documents/{document}/diagrams/{file}", EVERYBODY, none.clone(), 404),
         ("GET", "/api/v1/prompts", EVERYBODY, none.clone(), 200),
         ("POST", "/api/v1/prompts", AUTHORS, json!({ "name": "", "system": "", "body": "{code}" }), 422),
         ("GET", "/api/v1/prompts/{template}", EVERYBODY, none.clone(), 404),
@@ -168,8 +169,12 @@ async fn ask(
     body: &Value,
     token: Option<&str>,
 ) -> (u16, Value) {
-    let mut path =
-        path.replace("{slug}", "index").replace('*', "a.rs").replace("{number}", "1").replace("{letter}", "7");
+    let mut path = path
+        .replace("{slug}", "index")
+        .replace('*', "a.rs")
+        .replace("{number}", "1")
+        .replace("{letter}", "7")
+        .replace("{file}", "0123456789abcdef0123456789abcdef.svg");
     for (name, id) in FOREIGN.iter().zip(foreign) {
         path = path.replace(name, id);
     }
