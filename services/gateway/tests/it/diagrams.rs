@@ -39,7 +39,10 @@ async fn a_page_keeps_its_text_and_the_server_draws_it() {
     }
     assert!(pictures[0] == pictures[1] && pictures[2] == pictures[3] && pictures[0] != pictures[2]);
 
-    let get = |path: String| async { answer(fixture.request(Method::GET, &path).send().await.unwrap()).await };
+    let get = |path: String| {
+        let fixture = &fixture;
+        async move { answer(fixture.request(Method::GET, &path).send().await.unwrap()).await }
+    };
     let (status, problem) = get(format!("{base}/{}.svg", name(broken))).await;
     assert_eq!((status, problem["code"].as_str()), (422, Some("diagram_refused")), "{problem}");
     assert_eq!(get(format!("{base}/{}.svg?look=pink", name(CHART))).await.0, 400);
