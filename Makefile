@@ -19,7 +19,7 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup setup-tests build test chaos lint fuzz generate demo up bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test api-test chaos lint fuzz generate demo up bench-kills bench-fairness clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,14 @@ $(PYTHON_FAKES): tests/fakes/requirements.txt
 test: setup-tests $(FAKES) $(PYTHON_FAKES) ## Run every test with throw-away servers (TEST='…' for some)
 	cargo build --locked --workspace --bins
 	"$(TARGET)/debug/caffeine-with-servers" -- cargo nextest run --locked --no-fail-fast $(TEST)
+
+# Seconds in which the interface is asked for things that nobody would think of, as in: make api-test API_TEST_SECONDS=60
+API_TEST_SECONDS ?= 300
+
+api-test: setup-tests ## Ask the interface for five minutes what its description allows and what not
+	cargo build --locked --workspace --bins
+	API_TEST_SECONDS="$(API_TEST_SECONDS)" "$(TARGET)/debug/caffeine-with-servers" -- \
+		cargo nextest run --locked --workspace --no-capture -E 'test(answers_are_as_described_whatever_is_asked)'
 
 # Rows of the fault matrix and seeds of each; every row its own number of seeds if not given. OLD is a commit: row 19
 # runs its programs beside the present ones. They are built once, into .tools/old/<commit>.

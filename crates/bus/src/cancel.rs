@@ -103,7 +103,7 @@ impl CancelSet {
         match command {
             Command::CancelRun { run, .. } => state.runs.insert(*run),
             Command::DeleteRepository { repository, .. } => state.repositories.insert(*repository),
-            Command::Collect { .. } => return,
+            Command::Collect { .. } | Command::SettleDeadLetter { .. } => return,
         }
         for running in state.running.values().filter(|running| state.contains(running.run, running.repository)) {
             running.token.cancel();

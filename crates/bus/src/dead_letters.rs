@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use caffeine_contract::{Kind, Scope, Stream, headers, v1};
-use caffeine_model::{Generation, Lane};
+use caffeine_model::{Generation, Lane, WorkspaceId};
 
 use crate::headers::set;
 use crate::reaper::again;
@@ -20,6 +20,10 @@ pub struct DeadLetter {
     pub at: Duration,
     /// The durable that rejected it.
     pub stage: String,
+    /// Whose it is, as its subject says; `None` if that was not known.
+    pub workspace: Option<WorkspaceId>,
+    /// Its headers, each with its first value.
+    pub headers: Vec<(String, String)>,
     /// What it was, if its headers are readable.
     pub kind: Option<Kind>,
     /// Whose run it belongs to, if its headers are readable.
@@ -41,6 +45,8 @@ pub struct DeadLetter {
 pub struct DeadLetterFilter {
     /// Only those of this durable.
     pub stage: Option<String>,
+    /// Only those of this workspace.
+    pub workspace: Option<WorkspaceId>,
     /// Only those with this code.
     pub code: Option<String>,
     /// Only those of this run.
@@ -71,11 +77,18 @@ impl DeadLetter {
     fn read(stored: &Stored) -> Self {
         let envelope = stored.envelope();
         let text = |name| stored.header(name).unwrap_or_default().to_owned();
-        let stage = stored.subject.split(".dead.").nth(1).and_then(|rest| rest.split('.').next());
+        let mut place = stored.subject.split(".dead.").nth(1).unwrap_or_default().split('.');
+        let (stage, workspace) = (place.next(), place.next());
+        let headers = stored
+            .headers
+            .iter()
+            .filter_map(|(name, values)| values.first().map(|value| (name.to_string(), value.as_str().to_owned())));
         Self {
             id: stored.sequence,
             at: stored.at,
             stage: stage.unwrap_or_default().to_owned(),
+            workspace: workspace.and_then(|text| text.parse().ok()),
+            headers: headers.collect(),
             kind: envelope.kind,
             scope: envelope.scope,
             key: envelope.key,
@@ -98,7 +111,11 @@ impl Bus {
         from: u64,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, BusError> {
-        let subject = self.subjects.dead_letters_of(filter.stage.as_deref().unwrap_or("*"));
+        let stage = filter.stage.as_deref().unwrap_or("*");
+        let subject = match filter.workspace {
+            Some(workspace) => self.subjects.dead_letters_in(stage, workspace),
+            None => self.subjects.dead_letters_of(stage),
+        };
         let (mut letters, mut next) = (Vec::new(), from.max(1));
         while letters.len() < limit
             && let Some(stored) = self.next_stored(Stream::Dead, &subject, next).await?

@@ -55,7 +55,7 @@ mod stored;
 mod users;
 mod worker;
 
-pub use commands::Collections;
+pub use commands::{Collections, Settlement, Settlements};
 pub use connection::{Bus, BusConfig};
 pub use dead_letters::{DeadLetter, DeadLetterFilter, Redelivery};
 pub use deletion::{Deletion, Deletions};

@@ -36,6 +36,26 @@ pub enum Command {
         /// The repository.
         repository: RepositoryId,
     },
+    /// A person has decided what becomes of a dead letter: the housekeeper does it.
+    SettleDeadLetter {
+        /// The tenant.
+        workspace: WorkspaceId,
+        /// The letter's number.
+        letter: u64,
+        /// When it was stored, in milliseconds since 1970-01-01 UTC: in a new stream the numbers begin anew.
+        stored_at_ms: i64,
+        /// What becomes of it.
+        decision: Decision,
+    },
+}
+
+/// What becomes of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is sent again.
+    Redeliver,
+    /// It is removed for good.
+    Drop,
 }
 
 impl Command {
@@ -47,6 +67,8 @@ impl Command {
     pub const DELETE: &'static str = "delete";
     /// The verb of [`Command::Collect`] in its subject.
     pub const COLLECT: &'static str = "collect";
+    /// The verb of [`Command::SettleDeadLetter`] in its subject.
+    pub const SETTLE: &'static str = "settle";
 
     /// The verb in its subject, and what it is about.
     #[must_use]
@@ -55,6 +77,7 @@ impl Command {
             Self::CancelRun { run, .. } => (Self::CANCEL, run.to_string()),
             Self::DeleteRepository { repository, .. } => (Self::DELETE, repository.to_string()),
             Self::Collect { repository, .. } => (Self::COLLECT, repository.to_string()),
+            Self::SettleDeadLetter { letter, .. } => (Self::SETTLE, letter.to_string()),
         }
     }
 
@@ -76,6 +99,14 @@ impl Command {
                 workspace_id: id_bytes(workspace.as_uuid()),
                 repository_id: id_bytes(repository.as_uuid()),
             }),
+            Self::SettleDeadLetter { workspace, letter, stored_at_ms, decision } => {
+                Wire::SettleDeadLetter(v1::SettleDeadLetter {
+                    workspace_id: id_bytes(workspace.as_uuid()),
+                    sequence: *letter,
+                    stored_at_ms: *stored_at_ms,
+                    decision: decision.to_wire().into(),
+                })
+            }
         };
         v1::Control { command: Some(wire) }.encode_to_vec().into()
     }
@@ -102,8 +133,35 @@ impl Command {
                 workspace: workspace(&collect.workspace_id)?,
                 repository: repository(&collect.repository_id)?,
             }),
+            Some(Wire::SettleDeadLetter(settle)) => match Decision::from_wire(settle.decision()) {
+                Some(decision) => Some(Self::SettleDeadLetter {
+                    workspace: workspace(&settle.workspace_id)?,
+                    letter: settle.sequence,
+                    stored_at_ms: settle.stored_at_ms,
+                    decision,
+                }),
+                None => None,
+            },
             _ => None,
         })
+    }
+}
+
+impl Decision {
+    fn to_wire(self) -> v1::settle_dead_letter::Decision {
+        match self {
+            Self::Redeliver => v1::settle_dead_letter::Decision::Redeliver,
+            Self::Drop => v1::settle_dead_letter::Decision::Drop,
+        }
+    }
+
+    /// `None` if it is one that this program does not know.
+    fn from_wire(decision: v1::settle_dead_letter::Decision) -> Option<Self> {
+        match decision {
+            v1::settle_dead_letter::Decision::Redeliver => Some(Self::Redeliver),
+            v1::settle_dead_letter::Decision::Drop => Some(Self::Drop),
+            v1::settle_dead_letter::Decision::Unspecified => None,
+        }
     }
 }
 
@@ -112,7 +170,7 @@ mod tests {
     use caffeine_model::{RepositoryId, RunId, WorkspaceId};
     use prost::Message as _;
 
-    use super::Command;
+    use super::{Command, Decision};
     use crate::v1;
 
     #[test]
@@ -125,6 +183,8 @@ mod tests {
             Command::DeleteRepository { workspace, repository, runs: runs.clone() },
             Command::DeleteRepository { workspace, repository, runs: Vec::new() },
             Command::Collect { workspace, repository },
+            Command::SettleDeadLetter { workspace, letter: 7, stored_at_ms: 1, decision: Decision::Redeliver },
+            Command::SettleDeadLetter { workspace, letter: u64::MAX, stored_at_ms: -1, decision: Decision::Drop },
         ] {
             assert_eq!(Command::decode(&command.encode()).unwrap(), Some(command));
         }
@@ -134,6 +194,9 @@ mod tests {
     fn unknown_commands_are_skipped_and_broken_ones_are_named() {
         assert_eq!(Command::decode(&[]).unwrap(), None);
         assert!(Command::decode(&[0xff]).is_err());
+        let undecided = v1::SettleDeadLetter { sequence: 7, decision: 99, ..v1::SettleDeadLetter::default() };
+        let undecided = v1::control::Command::SettleDeadLetter(undecided);
+        assert_eq!(Command::decode(&v1::Control { command: Some(undecided) }.encode_to_vec()).unwrap(), None);
         let cancel = v1::control::Command::CancelRun(v1::CancelRun::default());
         assert!(Command::decode(&v1::Control { command: Some(cancel) }.encode_to_vec()).is_err());
     }

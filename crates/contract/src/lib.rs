@@ -30,7 +30,7 @@ pub mod v1 {
     include!("gen/caffeine.v1.rs");
 }
 
-pub use command::Command;
+pub use command::{Command, Decision};
 pub use message::{Message, transition_key};
 pub use permission::{Identity, Permissions};
 pub use pipeline_doc::pipeline_markdown;

@@ -2,7 +2,8 @@
 //!
 //! There is one user per service and one for `caffeine provision`. A service asks only for its own consumers, publishes
 //! only the messages it writes, and hears only its own inbox: all work reaches it as answers to its requests. So no
-//! service can read another's work, make or change a stream, or acknowledge what is not its own.
+//! service can make or change a stream, or acknowledge what is not its own; none but the gateway, where administrators
+//! look, and the housekeeper can read another's work.
 
 use caffeine_model::Lane;
 
@@ -85,10 +86,30 @@ impl Subjects {
         publish.extend(written.map(|row| self.any_work(row.kind)));
         publish.extend(own().map(|spec| self.any_dead(spec.durable)));
         publish.extend(self.broadcasting(service));
+        if service == Service::Gateway {
+            publish.extend(self.looking(&publish));
+        }
         publish
     }
 
-    /// The only service that may look into streams, delete from them and publish anybody's work again.
+    /// Administrators look at queues and dead letters through the gateway. It may read what waits (the same text stands
+    /// in tables that it reads) and change nothing of it: that it asks the housekeeper for.
+    fn looking(&self, known: &[String]) -> Vec<String> {
+        let mut publish = Vec::new();
+        for spec in STREAMS {
+            let stream = self.stream(spec.stream);
+            publish.push(format!("{API}.STREAM.INFO.{stream}"));
+            if spec.retention == Retention::WorkQueue || spec.stream == Stream::Dead {
+                publish.push(format!("{API}.STREAM.MSG.GET.{stream}"));
+            }
+        }
+        let durables = CONSUMERS.iter().flat_map(|spec| self.durables(spec));
+        publish.extend(durables.map(|(stream, durable)| format!("{API}.CONSUMER.INFO.{stream}.{durable}")));
+        publish.retain(|subject| !known.contains(subject));
+        publish
+    }
+
+    /// The only service that may delete from streams and publish anybody's work again.
     fn housekeeping(&self) -> Vec<String> {
         let mut publish = Vec::new();
         for spec in STREAMS {

@@ -137,6 +137,12 @@ impl Subjects {
     pub fn dead_letters_of(&self, stage: &str) -> String {
         format!("{}.dead.{stage}.>", self.root())
     }
+
+    /// Every dead letter of a durable in a workspace; of all durables if `stage` is `*`.
+    #[must_use]
+    pub fn dead_letters_in(&self, stage: &str, workspace: WorkspaceId) -> String {
+        format!("{}.dead.{stage}.{workspace}.>", self.root())
+    }
 }
 
 /// One subject token made of foreign text.

@@ -83,6 +83,8 @@ ids! {
     TokenId;
     /// A person or a machine that signs in.
     UserId;
+    /// A hook that a git host calls.
+    WebhookId;
     /// A tenant: every row belongs to exactly one.
     WorkspaceId;
 }

@@ -26,7 +26,7 @@ mod work;
 pub use file_version::{FileVersionId, Oid, OidError};
 pub use id::{
     AuditEntryId, CredentialId, DocumentId, IdError, OutboxId, RepositoryId, RunId, SessionId, TemplateId,
-    TemplateVersionId, TokenId, UserId, WorkspaceId,
+    TemplateVersionId, TokenId, UserId, WebhookId, WorkspaceId,
 };
 pub use lane::{Lane, LaneError};
 pub use path::{PathError, RepoPath};

@@ -129,36 +129,19 @@ impl SendGate {
         if let Some(source) = sources.iter().find(|source| is_denied_path(&source.path)) {
             return Err(GateError::DeniedPath { path: source.path.clone() });
         }
-        let mut cleaner = Cleaner::default();
-        let mut has_documents = false;
-        for text in &mut request.system {
-            cleaner.clean(text);
-        }
-        for block in request.messages.iter_mut().flat_map(|turn| &mut turn.blocks) {
-            match block {
-                Block::Text(text) => cleaner.clean(text),
-                Block::Document { title, text } => {
-                    has_documents = true;
-                    cleaner.clean(title);
-                    cleaner.clean(text);
-                }
-            }
-        }
+        let has_documents = blocks(&mut request).any(|block| matches!(block, Block::Document { .. }));
         if has_documents && sources.is_empty() {
             return Err(GateError::Unsourced);
         }
+        let cleaned = clean(&mut request);
         let record = EgressRecord {
             request_hash: request_hash(&request),
             purpose,
             model: request.model.clone(),
-            bytes: cleaner.bytes,
+            bytes: cleaned.bytes,
             sources,
-            redactions: cleaner
-                .counts
-                .into_iter()
-                .map(|(rule, count)| Redaction { rule: rule.to_owned(), count })
-                .collect(),
-            dropped_characters: cleaner.dropped,
+            redactions: cleaned.redactions,
+            dropped_characters: cleaned.dropped_characters,
         };
         Ok(Prepared { request, record })
     }
@@ -194,6 +177,44 @@ impl std::fmt::Debug for SendGate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SendGate").field("policy", &self.policy).field("has_client", &self.client.is_some()).finish()
     }
+}
+
+/// What cleaning a request did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// What was taken out, by rule in alphabetical order.
+    pub redactions: Vec<Redaction>,
+    /// How many hidden characters were dropped.
+    pub dropped_characters: u64,
+    /// Bytes of text that are left.
+    pub bytes: u64,
+}
+
+/// Cleans a request as the gate does on its way out: for whoever shows beforehand what would leave.
+pub fn clean(request: &mut LlmRequest) -> Cleaned {
+    let mut cleaner = Cleaner::default();
+    for text in &mut request.system {
+        cleaner.clean(text);
+    }
+    for block in blocks(request) {
+        match block {
+            Block::Text(text) => cleaner.clean(text),
+            Block::Document { title, text } => {
+                cleaner.clean(title);
+                cleaner.clean(text);
+            }
+        }
+    }
+    let counts = cleaner.counts.into_iter();
+    Cleaned {
+        redactions: counts.map(|(rule, count)| Redaction { rule: rule.to_owned(), count }).collect(),
+        dropped_characters: cleaner.dropped,
+        bytes: cleaner.bytes,
+    }
+}
+
+fn blocks(request: &mut LlmRequest) -> impl Iterator<Item = &mut Block> {
+    request.messages.iter_mut().flat_map(|turn| &mut turn.blocks)
 }
 
 /// Cleans the texts of one request and adds up what it did.

@@ -42,7 +42,7 @@ mod record;
 mod redact;
 mod rules;
 
-pub use gate::{EgressPolicy, GateError, GatedRequest, Prepared, Purpose, SendGate};
+pub use gate::{Cleaned, EgressPolicy, GateError, GatedRequest, Prepared, Purpose, SendGate, clean};
 pub use hash::request_hash;
 pub use normalise::{Normalised, normalise};
 pub use path::is_denied_path;

@@ -18,6 +18,15 @@ pub enum StoreError {
     /// Another rule of the schema refuses the row: a bug, or hostile input that was not checked.
     #[error("the database refuses the row")]
     Refused(#[source] sqlx::Error),
+    /// Another request with the same idempotency key is at work: try later.
+    #[error("the idempotency key is in use")]
+    KeyInUse,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// An earlier request with the same idempotency key has made it, and what it was answered is not stored.
+    #[error("the answer was given once")]
+    AnswerGone,
     /// A stored value that today's code cannot read.
     #[error("read `{column}` of a row: {problem}")]
     Corrupt {

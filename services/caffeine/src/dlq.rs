@@ -37,7 +37,7 @@ pub(crate) async fn dlq(args: DlqArgs) -> anyhow::Result<ExitCode> {
 
 impl From<DlqFilter> for DeadLetterFilter {
     fn from(filter: DlqFilter) -> Self {
-        Self { stage: filter.stage, code: filter.code, run: filter.run.map(RunId::from_uuid) }
+        Self { stage: filter.stage, workspace: None, code: filter.code, run: filter.run.map(RunId::from_uuid) }
     }
 }
 

@@ -66,7 +66,9 @@ impl Embedded {
 
         let listen = if options.listen.port() == 0 { free_port(options.listen)? } else { options.listen };
         let token_file = data.join("admin-token");
-        let token = admin_token(&token_file)?;
+        let token = kept_secret(&token_file, "the administrator's token")?;
+        let webhook_key = data.join("webhook-key");
+        kept_secret(&webhook_key, "the key of webhooks")?;
         let session_keys = data.join("session-keys");
         crate::session_keys::ensure(&session_keys)?;
         let credential_key = data.join("credential-key");
@@ -75,6 +77,7 @@ impl Embedded {
         let brings_keys = variables.iter().any(|(name, _)| name.contains("_CREDENTIAL_"));
         // A file and its variable are one setting.
         let brings_session_keys = variables.iter().any(|(name, _)| name.starts_with("CAFFEINE_GATEWAY_SESSION_KEYS"));
+        let brings_webhook_key = variables.iter().any(|(name, _)| name.starts_with("CAFFEINE_GATEWAY_WEBHOOK_KEY"));
         let mut default = |name: &str, value: String| {
             if !variables.iter().any(|(known, _)| known == name) {
                 variables.push((name.to_owned(), value));
@@ -84,6 +87,9 @@ impl Embedded {
         default("CAFFEINE_GATEWAY_LISTEN", listen.to_string());
         default("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string());
         default("CAFFEINE_CLONER_DATA_DIR", data.join("cloner").display().to_string());
+        if !brings_webhook_key {
+            default("CAFFEINE_GATEWAY_WEBHOOK_KEY_FILE", webhook_key.display().to_string());
+        }
         if !brings_session_keys {
             default("CAFFEINE_GATEWAY_SESSION_KEYS_FILE", session_keys.display().to_string());
         }
@@ -196,27 +202,27 @@ async fn start_servers(
     Ok((nats, postgres))
 }
 
-/// The administrator's token: made on the first start, kept in a file that only its owner can read.
-fn admin_token(file: &Path) -> anyhow::Result<String> {
+/// A secret that is made on the first start and kept in a file that only its owner can read.
+fn kept_secret(file: &Path, what: &str) -> anyhow::Result<String> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     match std::fs::read_to_string(file) {
-        Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
+        Ok(secret) if !secret.trim().is_empty() => return Ok(secret.trim().to_owned()),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("read the administrator's token from {}", file.display()));
+            return Err(error).with_context(|| format!("read {what} from {}", file.display()));
         }
         _ => {}
     }
-    let token = caffeine_gateway::generate_token().context("make the administrator's token")?;
+    let secret = caffeine_gateway::generate_token().with_context(|| format!("make {what}"))?;
     let mut out = std::fs::File::options()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(file)
-        .with_context(|| format!("write the administrator's token to {}", file.display()))?;
-    out.write_all(token.as_bytes())?;
-    Ok(token)
+        .with_context(|| format!("write {what} to {}", file.display()))?;
+    out.write_all(secret.as_bytes())?;
+    Ok(secret)
 }
 
 /// The gateway is up when it answers.

@@ -10,6 +10,7 @@
 //! - The *collector* asks the owners of rows to remove what no kept snapshot needs any more.
 //! - How much work waits where is shown as metrics (see [`Gauges`]), for people and for what adds pods.
 //! - The streams of a deleted repository are purged when its deletion is commanded.
+//! - Dead letters are sent again or dropped when an administrator says so (see [`crate::settler`]).
 //!
 //! It writes no row: what has to be written, it asks the owner for. Every message it publishes has a deterministic id,
 //! so two housekeepers at once do no harm, and neither does the end of one at any line.
@@ -27,6 +28,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::gauges::Gauges;
+use crate::settler::settle_letters;
 
 /// How many runs one pass of the sweeper looks at.
 const SWEPT_AT_ONCE: i64 = 1_000;
@@ -133,8 +135,11 @@ impl Service for Housekeeper {
             }
         };
         let purging = bus.purge_deleted(shutdown.clone());
-        let ((), (), (), (), purging) = tokio::join!(reaping, sweeping, collecting, watching, purging);
-        Ok(purging?)
+        let settling = settle_letters(bus.clone(), self.store.clone(), shutdown.clone());
+        let ((), (), (), (), purging, settling) =
+            tokio::join!(reaping, sweeping, collecting, watching, purging, settling);
+        purging?;
+        Ok(settling?)
     }
 }
 

@@ -19,6 +19,7 @@ mod identities;
 mod operate;
 mod roles;
 mod session_keys;
+mod settler;
 
 use std::process::ExitCode;
 

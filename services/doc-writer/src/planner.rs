@@ -4,6 +4,7 @@ use caffeine_bus::{Failure, Outgoing, Rejection};
 use caffeine_contract::{Scope, uuid_field, v1};
 use caffeine_kit::store_failure;
 use caffeine_model::{DocumentId, DocumentState, WorkId};
+use caffeine_prompt::Template;
 use caffeine_sendgate::SendGate;
 use caffeine_store::Store;
 use caffeine_store::doc_writer::{Half, NewDocument, Outcome, Readiness, RunReadiness, Work};
@@ -11,7 +12,6 @@ use caffeine_store::doc_writer::{Half, NewDocument, Outcome, Readiness, RunReadi
 use crate::facts::load_facts;
 use crate::outputs::{self, Clock};
 use crate::plan;
-use crate::template::Template;
 
 /// Longest title of a document, in characters.
 const MAX_TITLE_CHARS: usize = 200;

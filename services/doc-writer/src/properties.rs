@@ -2,13 +2,13 @@
 //!
 //! Compiled for tests and for the fuzz targets of `fuzz/`, which differ only in where the bytes come from.
 
+use caffeine_prompt::pack::Source;
+use caffeine_prompt::render::{Part, Values, render, render_system};
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use crate::facts::sample;
 use crate::markdown::{check, code, fence, line, text};
 use crate::template::answer::page_from_answer;
-use crate::template::pack::Source;
-use crate::template::render::{Part, Values, render, render_system};
 
 /// Foreign text as text, code and block: a reader sees its words and nothing but words.
 pub fn escaping(bytes: &[u8]) {

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use caffeine_bus::{Failure, Outgoing, Rejection};
 use caffeine_contract::{Scope, uuid_field, v1};
-use caffeine_embedding::{Embedder, lexical};
+use caffeine_embedding::Embedder;
 use caffeine_kit::store_failure;
 use caffeine_llm::{LlmError, LlmRequest, RetryCause};
 use caffeine_model::{DocumentId, DocumentState, WorkId};
+use caffeine_prompt::pack::{Source, pack};
+use caffeine_prompt::{Prompt, RetrieveError, Snapshot, Template};
 use caffeine_sendgate::{GateError, GatedRequest, Purpose, SendGate};
-use caffeine_store::Store;
-use caffeine_store::doc_writer::{PageOutcome, PageRow, PassageRow, SearchQuery};
+use caffeine_store::doc_writer::{PageOutcome, PageRow};
+use caffeine_store::{PassageRow, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::MaterialCache;
@@ -22,14 +24,9 @@ use crate::outputs::{self, Clock};
 use crate::plan::{self, ApiSubject, IndexSubject, PageKind};
 use crate::planner::work_of;
 use crate::structural::{self, Links, MAX_API, MAX_FILES, MAX_START_HERE, ModuleInput, OverviewInput};
-use crate::template::Template;
 use crate::template::answer::page_from_answer;
 use crate::template::ask::{AskError, Asker};
-use crate::template::pack::{Source, pack};
-use crate::template::prompt::Prompt;
 
-/// Passages looked at for a template.
-const MAX_PASSAGES: u32 = 400;
 /// When a page comes back whose provider is busy and does not say for how long.
 const PROVIDER_BUSY: Duration = Duration::from_secs(20);
 /// The longest pause that a provider is believed.
@@ -298,21 +295,18 @@ impl PageWriter {
 
     /// Passages for a question, best first, then the beginnings of the most important files.
     async fn passages(&self, scope: &Scope, question: &str) -> Result<Vec<PassageRow>, Failure> {
-        let vectors =
-            self.embedder.embed(&[question]).map_err(|error| Failure::retry(format!("embed the question: {error}")))?;
-        let query = SearchQuery {
-            lexemes: lexical::lexemes(question),
-            vector: vectors.into_iter().next().and_then(caffeine_embedding::Embedding::into_vector),
-            limit: MAX_PASSAGES,
+        let snapshot = Snapshot {
+            workspace: scope.workspace,
+            run: scope.run,
+            analyser: &scope.analyser,
+            embedding_model: &scope.embedding_model,
         };
-        let (workspace, run) = (scope.workspace, scope.run);
-        let (analyser, model) = (scope.analyser.as_str(), scope.embedding_model.as_str());
-        let mut passages =
-            self.store.passages_for(workspace, run, analyser, model, &query).await.map_err(store_failure)?;
-        let leading =
-            self.store.leading_passages(workspace, run, analyser, model, MAX_PASSAGES).await.map_err(store_failure)?;
-        passages.extend(leading);
-        Ok(passages)
+        caffeine_prompt::passages(&self.store, self.embedder.as_ref(), &snapshot, question).await.map_err(|error| {
+            match error {
+                RetrieveError::Embed(error) => Failure::retry(format!("embed the question: {error}")),
+                RetrieveError::Store(error) => store_failure(error),
+            }
+        })
     }
 }
 

@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use caffeine_model::{ANALYSER, EMBEDDING_MODEL};
 use caffeine_sealed::PublicKey;
 use caffeine_store::gateway::Versions;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use crate::domain::webhook::WebhookKey;
 use crate::identity::IdentitySettings;
 use crate::identity::provider::Provider;
 
@@ -27,6 +28,10 @@ pub struct GatewayConfig {
     pub admin_token: Option<SecretString>,
     /// What credentials of git hosts are sealed to; `caffeine credential-key` prints it. Without it none are taken.
     pub credential_public_key: Option<String>,
+    /// What the secrets of webhooks are made from, at least 32 bytes; best given as a file
+    /// (`CAFFEINE_GATEWAY_WEBHOOK_KEY_FILE`). Whoever changes it makes every hook's secret another one. Without it no
+    /// webhooks are taken.
+    pub webhook_key: Option<SecretString>,
     /// Where browsers reach the gateway: `https://docs.corp`. Decides about cookies and headers for TLS.
     pub public_url: Option<String>,
     /// Keys that sessions of browsers are signed with, the same for all replicas; `caffeine session-keys` makes them.
@@ -80,6 +85,7 @@ impl Default for GatewayConfig {
             embedding_model: EMBEDDING_MODEL.to_owned(),
             admin_token: None,
             credential_public_key: None,
+            webhook_key: None,
             public_url: None,
             session_keys: None,
             token_sign_in: true,
@@ -130,6 +136,12 @@ impl GatewayConfig {
     pub(crate) fn credential_key(&self) -> anyhow::Result<Option<PublicKey>> {
         let key = self.credential_public_key.as_deref().filter(|text| !text.trim().is_empty());
         key.map(|text| text.parse().context("`gateway.credential_public_key`")).transpose()
+    }
+
+    /// What the secrets of webhooks are made from.
+    pub(crate) fn webhook_key(&self) -> anyhow::Result<Option<WebhookKey>> {
+        let key = self.webhook_key.as_ref().map(|key| key.expose_secret()).filter(|text| !text.trim().is_empty());
+        key.map(|text| WebhookKey::new(text).context("`gateway.webhook_key`")).transpose()
     }
 
     /// What new runs are fixed to.

@@ -7,10 +7,14 @@
 //!   row and becomes an event with a sequence number, which is also the id of the server-sent event.
 //! - Produces `clone.requested` and `document.requested`, through the outbox: a request writes its rows and the
 //!   messages it causes in one transaction, and the relay publishes them afterwards. Commands to all pods (a run is
-//!   cancelled, a repository is deleted) go the same way.
+//!   cancelled, a repository is deleted) go the same way. What an administrator decides about a dead letter is said at
+//!   once, to the housekeeper: queues and dead letters are read from the broker, and nothing of them is changed.
+//! - Draws the Mermaid diagrams of pages, so that browsers show pictures and run nothing.
+//! - Takes signed deliveries of git hosts (`POST /hooks/{webhook}`): a push to a repository's ref asks for a run.
 //! - Writes workspaces, users, tokens, sessions, the audit log, repositories, credentials (sealed: only the cloner can open them), runs,
-//!   run_documents, run_events, prompt templates and versions, and the outbox. Reads documents, pages, sources and
-//!   chunks, which belong to others.
+//!   run_documents, run_events, prompt templates and versions, webhooks and their deliveries, what creating requests made
+//!   (for repeats), and the outbox. Reads documents, pages, citations, snapshots, sources, symbols, chunks, and how far the
+//!   stages are, which belong to others.
 //!
 //! # Failure behaviour
 //! - The broker is away: requests are answered, their messages wait in the outbox; open streams read rows every five
@@ -19,13 +23,15 @@
 //! - The database is away: requests are answered 503 with a problem document; transitions are handed back and wait in
 //!   the stream for as long as it takes.
 //! - A pod dies while it removes a repository: every step asks the rows what is left to do, and another pod goes on.
+//! - A pod dies before it answers a creating request: what was made is written with the request's key, and the repeat is
+//!   answered alike.
 //! - A transition arrives twice or out of order: the second has no effect, and a state never moves back.
 //!
 //! # Invariants
 //! - Every route has a line in `api/access.rs` that says who may use it; one without is not answered. A foreign identifier
 //!   is a 404.
 //! - Every error is a problem document (RFC 9457), panics included.
-//! - No request holds more than one mebibyte of body, and no reader of a stream more than one page of rows.
+//! - No request holds more than one mebibyte of body (a delivery of a git host five), and no reader of a stream more than one page of rows.
 //! - What is shown to people about failures is written for them; causes go to the log.
 //!
 //! # To add an operation

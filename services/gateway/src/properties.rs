@@ -2,6 +2,7 @@
 //!
 //! Compiled for tests and for the fuzz targets of `fuzz/`, which differ only in where the bytes come from.
 
+use crate::domain::webhook::{self, Delivery, Provider};
 use crate::domain::{cursor, facts, reference, template, url as address};
 use crate::identity::jws;
 use crate::identity::keys::KeyRing;
@@ -67,6 +68,29 @@ pub fn sign_in(bytes: &[u8]) {
     }
 }
 
+/// What a git host delivers, its event in the first line and its signature in the second: nothing is signed that nobody
+/// has signed, what is read is a ref, and what is kept of it is short.
+pub fn delivery(bytes: &[u8]) {
+    let mut parts = bytes.splitn(3, |byte| *byte == b'\n');
+    let mut line = || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+    let (event, signature) = (line(), line());
+    let body = parts.next().unwrap_or_default();
+    let secrets = ["a secret that nobody has".to_owned()];
+    for provider in Provider::ALL {
+        // Every header that is read says the same.
+        let header = |name: &str| Some(if name.contains("event") { event.as_str() } else { signature.as_str() });
+        assert!(!webhook::is_signed(provider, &secrets, &header, body, 0), "{}", provider.as_str());
+        let unsigned = |name: &str| header(name).filter(|_| name != "webhook-signature");
+        assert!(!webhook::is_signed(provider, &secrets, &unsigned, body, 0), "{}", provider.as_str());
+        for key in webhook::delivery_keys(provider, &unsigned, body) {
+            assert!((1..=200).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()), "{key}");
+        }
+        if let Delivery::Push(push) = webhook::read(provider, &header, body) {
+            assert!(push.reference.starts_with("refs/") && push.moves(&push.reference), "{push:?}");
+        }
+    }
+}
+
 /// A `RunTransition`: what is understood can be shown.
 pub fn transition(bytes: &[u8]) {
     use caffeine_contract::{Message, Scope, v1};
@@ -92,6 +116,7 @@ mod tests {
     fn committed_inputs() {
         super::replay::replay(&[
             ("asked", super::asked),
+            ("delivery", super::delivery),
             ("sign_in", super::sign_in),
             ("template", super::template),
             ("transition", super::transition),

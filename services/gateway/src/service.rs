@@ -24,6 +24,7 @@ use crate::bootstrap::{AdminToken, ensure_admin_token};
 use crate::canceller::Canceller;
 use crate::config::GatewayConfig;
 use crate::domain::template::BUILT_IN;
+use crate::domain::webhook::WebhookKey;
 use crate::handler::Projector;
 use crate::identity::{Identity, IdentitySettings};
 use crate::live::Live;
@@ -39,6 +40,7 @@ pub struct GatewayService {
     clients: Clients,
     embedder: Arc<dyn Embedder>,
     credential_key: Option<PublicKey>,
+    webhook_key: Option<Arc<WebhookKey>>,
     identity: IdentitySettings,
     listener: TcpListener,
     address: SocketAddr,
@@ -64,6 +66,7 @@ impl GatewayService {
             );
         }
         let credential_key = config.credential_key()?;
+        let webhook_key = config.webhook_key()?.map(Arc::new);
         let identity = IdentitySettings::new(&config)?;
         let first_token = ensure_admin_token(&clients.store, config.admin_token.as_ref()).await?;
         clients.store.seed_templates(BUILT_IN).await.context("store the built-in templates")?;
@@ -71,7 +74,7 @@ impl GatewayService {
             .await
             .with_context(|| format!("listen on {}: set `gateway.listen`", config.listen))?;
         let address = listener.local_addr().context("read the bound address")?;
-        Ok(Self { config, clients, embedder, credential_key, identity, listener, address, first_token })
+        Ok(Self { config, clients, embedder, credential_key, webhook_key, identity, listener, address, first_token })
     }
 
     /// The address that was bound; with port 0 in the settings, the port that was free.
@@ -122,6 +125,7 @@ impl Service for GatewayService {
             embedder: self.embedder,
             versions: versions.clone(),
             credential_key: self.credential_key,
+            webhook_key: self.webhook_key,
             bell: Arc::clone(&bell),
             canceller: canceller.clone(),
             deletions: Arc::clone(&deletions),

@@ -254,6 +254,8 @@ fn a_question(identity: Identity) -> String {
 fn attempts(identity: Identity) -> Vec<Attempt> {
     let is = |service: Service| identity == Identity::Service(service);
     let (housekeeper, provisioner) = (is(Service::Housekeeper), identity == Identity::Provisioner);
+    // It changes nothing of what it sees.
+    let looks = housekeeper || is(Service::Gateway);
     let mut attempts = Vec::new();
     let mut publish = |subject: String, needed: bool| attempts.push(Attempt { how: How::Publish, subject, needed });
 
@@ -272,9 +274,10 @@ fn attempts(identity: Identity) -> Vec<Attempt> {
         let work = stream.retention == Retention::WorkQueue;
         for verb in ["INFO", "CREATE", "UPDATE", "DELETE", "PURGE", "MSG.GET", "MSG.DELETE", "SNAPSHOT", "RESTORE"] {
             let needed = match verb {
-                "INFO" => housekeeper || provisioner,
+                "INFO" => looks || provisioner,
                 "CREATE" | "UPDATE" => provisioner,
-                "MSG.GET" | "MSG.DELETE" => housekeeper && (work || stream.stream == Stream::Dead),
+                "MSG.GET" => looks && (work || stream.stream == Stream::Dead),
+                "MSG.DELETE" => housekeeper && (work || stream.stream == Stream::Dead),
                 "PURGE" => housekeeper && stream.stream != Stream::Control,
                 _ => false,
             };
@@ -311,7 +314,7 @@ fn attempts(identity: Identity) -> Vec<Attempt> {
             let place = format!("{stream}.{durable}");
             for verb in ["INFO", "MSG.NEXT", "PAUSE", "DELETE", "UNPIN", "RESET", "LEADER.STEPDOWN", "DURABLE.CREATE"] {
                 let needed = match verb {
-                    "INFO" => own || housekeeper || provisioner,
+                    "INFO" => own || looks || provisioner,
                     "MSG.NEXT" => own,
                     "PAUSE" => housekeeper,
                     "DELETE" => provisioner,

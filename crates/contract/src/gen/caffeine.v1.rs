@@ -157,7 +157,7 @@ pub struct CloneProbe {
 /// gateway and housekeeper → every pod.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Control {
-    #[prost(oneof = "control::Command", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "control::Command", tags = "1, 2, 3, 4, 5")]
     pub command: ::core::option::Option<control::Command>,
 }
 /// Nested message and enum types in `Control`.
@@ -172,6 +172,8 @@ pub mod control {
         PauseStage(super::PauseStage),
         #[prost(message, tag = "4")]
         Collect(super::CollectRequested),
+        #[prost(message, tag = "5")]
+        SettleDeadLetter(super::SettleDeadLetter),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -205,6 +207,62 @@ pub struct CollectRequested {
     pub workspace_id: ::prost::bytes::Bytes,
     #[prost(bytes = "bytes", tag = "2")]
     pub repository_id: ::prost::bytes::Bytes,
+}
+/// A person has decided what becomes of a dead letter.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SettleDeadLetter {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub workspace_id: ::prost::bytes::Bytes,
+    /// Its number: the sequence in the stream of dead letters.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    #[prost(enumeration = "settle_dead_letter::Decision", tag = "3")]
+    pub decision: i32,
+    /// When it was stored, in milliseconds since 1970-01-01 UTC: in a new stream the numbers begin anew.
+    #[prost(int64, tag = "4")]
+    pub stored_at_ms: i64,
+}
+/// Nested message and enum types in `SettleDeadLetter`.
+pub mod settle_dead_letter {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Decision {
+        Unspecified = 0,
+        Redeliver = 1,
+        Drop = 2,
+    }
+    impl Decision {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "DECISION_UNSPECIFIED",
+                Self::Redeliver => "DECISION_REDELIVER",
+                Self::Drop => "DECISION_DROP",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "DECISION_UNSPECIFIED" => Some(Self::Unspecified),
+                "DECISION_REDELIVER" => Some(Self::Redeliver),
+                "DECISION_DROP" => Some(Self::Drop),
+                _ => None,
+            }
+        }
+    }
 }
 /// gateway → doc-writer: write this when the run's analysis and index are ready.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

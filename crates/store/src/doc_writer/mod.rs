@@ -7,7 +7,6 @@ mod documents;
 mod facts;
 mod ledger;
 mod pages;
-mod search;
 mod symbols;
 
 use caffeine_model::{RunId, WorkId, WorkspaceId};
@@ -16,7 +15,6 @@ pub use documents::{DocumentRow, Half, NewDocument, NewPage, PageRow, Readiness,
 pub use facts::{FileRow, ModuleEdgeRow, ModulePackageRow, ModuleRow, RunRow, SymbolCountRow};
 pub use ledger::{CallEnd, CallLease, CallTurn, NewCall};
 pub use pages::{CitationRow, PageOutcome};
-pub use search::{PassageRow, SearchQuery};
 pub use symbols::{API_KINDS, SymbolRow};
 
 /// A piece of work whose outcome is recorded with its effects.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::audit::{self, Actor, Entry};
+use super::idempotency::{self, Once};
 use crate::{Store, StoreError};
 
 /// A credential to be stored.
@@ -70,12 +71,21 @@ fn about(action: &'static str, id: CredentialId, detail: serde_json::Value) -> E
 }
 
 impl Store {
-    /// Stores a credential.
+    /// Stores a credential; its identifier, or that of an earlier one of the same request.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] if the workspace has one of that name.
-    pub async fn create_credential(&self, by: &Actor, new: &NewCredential) -> Result<(), StoreError> {
+    pub async fn create_credential(
+        &self,
+        by: &Actor,
+        new: &NewCredential,
+        once: Option<&Once>,
+    ) -> Result<CredentialId, StoreError> {
         let mut tx = self.pool.begin().await?;
+        if let Some(made) = idempotency::made(&mut tx, once).await? {
+            return Ok(CredentialId::from_uuid(made));
+        }
+        idempotency::remember(&mut tx, by.workspace, once, &new.id.as_uuid()).await?;
         sqlx::query!(
             "INSERT INTO credentials (credential_id, workspace_id, name, kind, host, sealed) \
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -91,7 +101,7 @@ impl Store {
         let detail = json!({ "name": new.name, "kind": new.kind, "host": new.host });
         audit::append(&mut tx, by, about("credential.stored", new.id, detail)).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(new.id)
     }
 
     /// Puts another box in the place of a credential's. The new one is sealed for the same place. Says whether there is

@@ -80,17 +80,17 @@ pub struct SourceRow {
     pub skip_reason: Option<String>,
 }
 
-struct Raw {
-    document_id: Uuid,
-    repository_id: Uuid,
-    run_id: Uuid,
-    commit: Option<String>,
-    title: String,
-    writer: String,
-    state: String,
-    notice: Option<String>,
-    requested_at: DateTime<Utc>,
-    completed_at: Option<DateTime<Utc>>,
+pub(super) struct Raw {
+    pub(super) document_id: Uuid,
+    pub(super) repository_id: Uuid,
+    pub(super) run_id: Uuid,
+    pub(super) commit: Option<String>,
+    pub(super) title: String,
+    pub(super) writer: String,
+    pub(super) state: String,
+    pub(super) notice: Option<String>,
+    pub(super) requested_at: DateTime<Utc>,
+    pub(super) completed_at: Option<DateTime<Utc>>,
 }
 
 impl From<Raw> for DocumentRow {
@@ -227,6 +227,29 @@ impl Store {
             markdown: row.markdown,
             failure_reason: row.failure_reason,
         }))
+    }
+
+    /// The texts of a document's published pages that have diagrams, in reading order; at most `limit`.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn pages_with_diagrams(
+        &self,
+        workspace: WorkspaceId,
+        id: DocumentId,
+        limit: i64,
+    ) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            "SELECT r.markdown FROM pages p \
+             JOIN revisions r ON r.document_id = p.document_id AND r.slug = p.slug AND r.number = p.published_revision \
+             WHERE p.workspace_id = $1 AND p.document_id = $2 AND r.markdown LIKE '%mermaid%' \
+             ORDER BY p.position, p.slug LIMIT $3",
+            workspace.as_uuid(),
+            id.as_uuid(),
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?)
     }
 
     /// A file of the snapshot that a document is about.

@@ -1,12 +1,13 @@
 //! Prompt templates. A version never changes; an edit is the next version.
 
-use caffeine_model::{TemplateId, TemplateVersionId, WorkspaceId};
+use caffeine_model::{TemplateId, TemplateVersionId, UserId, WorkspaceId};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::audit::{self, Actor, Entry};
+use super::idempotency::{self, Once};
 use crate::{Store, StoreError};
 
 /// A template that ships with the program.
@@ -63,6 +64,8 @@ pub struct VersionRow {
     pub body: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Who wrote it, as people know them; `None` if it is built in or its author is gone.
+    pub author: Option<String>,
 }
 
 struct Raw {
@@ -121,7 +124,7 @@ impl Store {
             let same = latest.is_some_and(|latest| latest.system == template.system && latest.body == template.body);
             if !same {
                 let version = NewVersion { system: template.system.to_owned(), body: template.body.to_owned() };
-                add_version(&mut tx, id, &version).await?;
+                add_version(&mut tx, id, &version, None).await?;
             }
         }
         tx.commit().await?;
@@ -171,15 +174,25 @@ impl Store {
         Ok(row.map(TemplateRow::from))
     }
 
-    /// The latest versions of a template, newest first. The caller has checked that the workspace sees it.
+    /// The latest versions of a template, newest first, or the one of a number. The caller has checked that the
+    /// workspace sees it.
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn template_versions(&self, id: TemplateId, limit: i64) -> Result<Vec<VersionRow>, StoreError> {
+    pub async fn template_versions(
+        &self,
+        id: TemplateId,
+        number: Option<i32>,
+        limit: i64,
+    ) -> Result<Vec<VersionRow>, StoreError> {
         let rows = sqlx::query!(
-            "SELECT template_version_id, number, system, body, created_at FROM prompt_versions \
-             WHERE template_id = $1 ORDER BY number DESC LIMIT $2",
+            r#"SELECT v.template_version_id, v.number, v.system, v.body, v.created_at,
+                      u.display_name AS "author?"
+               FROM prompt_versions v LEFT JOIN users u ON u.user_id = v.author_id
+               WHERE v.template_id = $1 AND ($2::int IS NULL OR v.number = $2)
+               ORDER BY v.number DESC LIMIT $3"#,
             id.as_uuid(),
+            number,
             limit
         )
         .fetch_all(&self.pool)
@@ -192,6 +205,7 @@ impl Store {
                 system: row.system,
                 body: row.body,
                 created_at: row.created_at,
+                author: row.author,
             })
             .collect())
     }
@@ -206,9 +220,14 @@ impl Store {
         name: &str,
         description: &str,
         version: &NewVersion,
+        once: Option<&Once>,
     ) -> Result<TemplateId, StoreError> {
-        let id = TemplateId::generate();
         let mut tx = self.pool.begin().await?;
+        if let Some(made) = idempotency::made(&mut tx, once).await? {
+            return Ok(TemplateId::from_uuid(made));
+        }
+        let id = TemplateId::generate();
+        idempotency::remember(&mut tx, by.workspace, once, &id.as_uuid()).await?;
         sqlx::query!(
             "INSERT INTO prompt_templates (template_id, workspace_id, name, description) VALUES ($1, $2, $3, $4)",
             id.as_uuid(),
@@ -218,7 +237,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
-        let number = add_version(&mut tx, id.as_uuid(), version).await?;
+        let number = add_version(&mut tx, id.as_uuid(), version, by.user).await?;
         audit::append(&mut tx, by, published(id, name, number)).await?;
         tx.commit().await?;
         Ok(id)
@@ -233,8 +252,12 @@ impl Store {
         by: &Actor,
         id: TemplateId,
         version: &NewVersion,
+        once: Option<&Once>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
+        if let Some(made) = idempotency::made(&mut tx, once).await? {
+            return Ok(made);
+        }
         let found = sqlx::query_scalar!(
             "SELECT name FROM prompt_templates WHERE template_id = $1 AND workspace_id = $2 FOR NO KEY UPDATE",
             id.as_uuid(),
@@ -243,7 +266,8 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(name) = found else { return Ok(false) };
-        let number = add_version(&mut tx, id.as_uuid(), version).await?;
+        idempotency::remember(&mut tx, by.workspace, once, &true).await?;
+        let number = add_version(&mut tx, id.as_uuid(), version, by.user).await?;
         audit::append(&mut tx, by, published(id, &name, number)).await?;
         tx.commit().await?;
         Ok(true)
@@ -251,15 +275,21 @@ impl Store {
 }
 
 /// The caller holds the template's lock, so numbers have no gap.
-async fn add_version(connection: &mut PgConnection, template: Uuid, version: &NewVersion) -> Result<i32, StoreError> {
+async fn add_version(
+    connection: &mut PgConnection,
+    template: Uuid,
+    version: &NewVersion,
+    author: Option<UserId>,
+) -> Result<i32, StoreError> {
     let number = sqlx::query_scalar!(
-        "INSERT INTO prompt_versions (template_version_id, template_id, number, system, body) \
-         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4 FROM prompt_versions WHERE template_id = $2 \
+        "INSERT INTO prompt_versions (template_version_id, template_id, number, system, body, author_id) \
+         SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5 FROM prompt_versions WHERE template_id = $2 \
          RETURNING number",
         TemplateVersionId::generate().as_uuid(),
         template,
         version.system,
-        version.body
+        version.body,
+        author.map(UserId::as_uuid)
     )
     .fetch_one(connection)
     .await?;

@@ -109,7 +109,7 @@ pub(super) async fn follow(
 }
 
 /// What a run was asked to write, in the order of the request.
-async fn documents_of(connection: &mut PgConnection, run: RunId) -> Result<Vec<NewDocument>, StoreError> {
+pub(super) async fn documents_of(connection: &mut PgConnection, run: RunId) -> Result<Vec<NewDocument>, StoreError> {
     let rows = sqlx::query!(
         "SELECT title, template_version_id, style, output_language, model, query FROM run_documents \
          WHERE run_id = $1 ORDER BY document_id",

@@ -2,11 +2,13 @@
 
 use caffeine_model::{DocumentId, DocumentState, RepositoryId, RunId, RunState, TemplateVersionId, WorkspaceId};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::audit::{self, Actor, Entry};
+use super::idempotency::{self, Once};
 use super::repositories::{self, NewRepository};
 use super::run_create::{IfQueued, create_run};
 use super::run_start;
@@ -52,7 +54,7 @@ pub struct NewRun<'a> {
 }
 
 /// What asking for a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Created {
     /// The repository.
     pub repository: RepositoryId,
@@ -63,6 +65,7 @@ pub struct Created {
     /// Whether the run is new.
     pub run_is_new: bool,
     /// Whether it was started, that is, whether the outbox has work.
+    #[serde(skip)]
     pub started: bool,
 }
 
@@ -181,10 +184,19 @@ impl Store {
         by: &Actor,
         repository: &NewRepository,
         run: NewRun<'_>,
+        once: Option<&Once>,
     ) -> Result<Created, StoreError> {
         let mut tx = self.pool.begin().await?;
+        if let Some(made) = idempotency::made(&mut tx, once).await? {
+            return Ok(made);
+        }
         let (id, is_new) = repositories::ensure(&mut tx, by.workspace, repository).await?;
-        let created = create_run(&mut tx, by.workspace, id, run, IfQueued::Supersede).await?;
+        let created = create_run(&mut tx, by.workspace, id, run, IfQueued::Supersede)
+            .await?
+            .map(|created| Created { repository_is_new: is_new, ..created })
+            // Deleted between the two statements: the next call adds it anew.
+            .ok_or(StoreError::Conflict(sqlx::Error::RowNotFound))?;
+        idempotency::remember(&mut tx, by.workspace, once, &created).await?;
         if is_new {
             let entry = Entry {
                 action: "repository.added",
@@ -194,12 +206,9 @@ impl Store {
             };
             audit::append(&mut tx, by, entry).await?;
         }
-        record_start(&mut tx, by, created.as_ref()).await?;
+        record_start(&mut tx, by, Some(&created)).await?;
         tx.commit().await?;
-        created
-            .map(|created| Created { repository_is_new: is_new, ..created })
-            // Deleted between the two statements: the next call adds it anew.
-            .ok_or(StoreError::Conflict(sqlx::Error::RowNotFound))
+        Ok(created)
     }
 
     /// Asks for a run of a repository: starts it, queues it behind the working one, or returns the one that is queued
@@ -213,9 +222,16 @@ impl Store {
         by: &Actor,
         repository: RepositoryId,
         run: NewRun<'_>,
+        once: Option<&Once>,
     ) -> Result<Option<Created>, StoreError> {
         let mut tx = self.pool.begin().await?;
+        if let Some(made) = idempotency::made(&mut tx, once).await? {
+            return Ok(Some(made));
+        }
         let created = create_run(&mut tx, by.workspace, repository, run, IfQueued::Supersede).await?;
+        if let Some(created) = &created {
+            idempotency::remember(&mut tx, by.workspace, once, created).await?;
+        }
         record_start(&mut tx, by, created.as_ref()).await?;
         tx.commit().await?;
         Ok(created)

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::audit::{self, Actor, Entry};
+use super::idempotency::{self, Once};
 use super::identity::NewToken;
 use crate::{Store, StoreError};
 
@@ -29,7 +30,7 @@ impl Store {
     /// Makes a token for a user.
     ///
     /// # Errors
-    /// If the database refuses.
+    /// If the database refuses; [`StoreError::AnswerGone`] if an earlier request with the same key has made it.
     pub async fn create_token(
         &self,
         by: &Actor,
@@ -37,9 +38,14 @@ impl Store {
         name: &str,
         scopes: &[String],
         token: &NewToken,
+        once: Option<&Once>,
     ) -> Result<TokenRow, StoreError> {
         let mut tx = self.pool.begin().await?;
+        if idempotency::made::<uuid::Uuid>(&mut tx, once).await?.is_some() {
+            return Err(StoreError::AnswerGone);
+        }
         let id = TokenId::generate();
+        idempotency::remember(&mut tx, by.workspace, once, &id.as_uuid()).await?;
         let created_at = sqlx::query_scalar!(
             "INSERT INTO tokens (token_id, workspace_id, user_id, name, secret_hash, scopes, expires_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING created_at",

@@ -40,7 +40,11 @@ fn modules() -> BTreeMap<Service, String> {
 
 /// A statement that stands outside of the services' modules belongs to the writer of the table that it changes. The
 /// others read no table, or they are these.
-const SHARED_READS: &[(&str, Service)] = &[("FROM repositories p WHERE EXISTS", Service::Housekeeper)];
+const SHARED_READS: &[(&str, Service)] = &[
+    ("FROM repositories p WHERE EXISTS", Service::Housekeeper),
+    ("JOIN chunks k ON k.file_version_id = s.file_version_id", Service::DocWriter),
+    ("JOIN chunks k ON k.file_version_id = s.file_version_id", Service::Gateway),
+];
 
 fn shared(statement: &str) -> Vec<Service> {
     let read = SHARED_READS.iter().filter(|(part, _)| statement.contains(part)).map(|(_, service)| *service);

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::pack::Source;
 use crate::facts::Facts;
 use crate::markdown::{Sheet, Written, check, code, fence, text};
+use caffeine_prompt::pack::Source;
 
 /// Longest answer that is read, in bytes; the rest is cut.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -367,7 +367,7 @@ mod tests {
     use super::page_from_answer;
     use crate::facts::sample;
     use crate::markdown::{Written, check};
-    use crate::template::pack::Source;
+    use caffeine_prompt::pack::Source;
 
     fn sources() -> Vec<Source> {
         let source = |id, path: &str, start_line, end_line| Source {

@@ -1,42 +1,8 @@
 //! A page written by a model from a prompt template.
 //!
-//! Fill the template ([`render`]), pack passages of the snapshot into its `{code}` slot ([`pack`]), ask through the
-//! send gate with the ledger written first ([`ask`]), then read the answer as hostile Markdown and resolve its
-//! citations ([`answer`]). The model sees text and writes text; it has no tools.
+//! The question comes from `caffeine-prompt`. Here it is asked through the send gate with the ledger written first
+//! ([`ask`]), and the answer is read as hostile Markdown and its citations are resolved ([`answer`]). The model sees text
+//! and writes text; it has no tools.
 
 pub mod answer;
 pub mod ask;
-pub mod pack;
-pub mod prompt;
-pub mod render;
-
-use serde::{Deserialize, Serialize};
-
-/// A prompt template as it was asked for; the form stored with the document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Template {
-    /// The template's version, for the record.
-    pub version: Option<uuid::Uuid>,
-    /// Its name.
-    pub name: String,
-    /// What goes into the system part.
-    pub system: String,
-    /// The body, with placeholders.
-    pub body: String,
-    /// Value of `{style}`.
-    pub style: String,
-    /// Value of `{output_language}`.
-    pub output_language: String,
-    /// What to look for; the name if empty.
-    pub query: String,
-    /// The model; the installation's default if empty.
-    pub model: String,
-}
-
-impl Template {
-    /// What to look for in the index.
-    #[must_use]
-    pub fn question(&self) -> &str {
-        if self.query.trim().is_empty() { &self.name } else { &self.query }
-    }
-}

@@ -5,12 +5,13 @@ use caffeine_sealed::{Binding, Secret, SecretKind, seal};
 use caffeine_store::StoreError;
 use caffeine_store::gateway::{CredentialRow, NewCredential};
 use chrono::{DateTime, Utc};
-use poem_openapi::param::Path;
+use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
+use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
 use crate::domain::credential::{self, CredentialError, Given};
@@ -126,7 +127,15 @@ impl CredentialsApi {
     ///
     /// It is sealed at once: only the cloner can open it, and shows it to this one host only.
     #[oai(path = "/credentials", method = "post", operation_id = "add_credential")]
-    async fn add(&self, auth: Auth, body: Json<AddCredential>) -> Result<AddResponse, ApiError> {
+    async fn add(
+        &self,
+        auth: Auth,
+        /// A repeat of the request with the same key within a day makes nothing and is answered alike.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Json<AddCredential>,
+    ) -> Result<AddResponse, ApiError> {
+        let once = once(&auth.0, &idempotency_key, "add_credential", &[], &body.0)?;
         let body = body.0;
         let name = text("/name", Some(&body.name), 100)?.to_owned();
         if name.is_empty() {
@@ -137,7 +146,8 @@ impl CredentialsApi {
         let id = CredentialId::generate();
         let sealed = self.seal(&auth.0, id, &host, &secret)?;
         let new = NewCredential { id, name, kind: secret.kind().as_str(), host, sealed };
-        self.app.store.create_credential(&auth.0.actor(), &new).await.map_err(|error| match error {
+        let stored = self.app.store.create_credential(&auth.0.actor(), &new, once.as_ref()).await;
+        let id = stored.map_err(|error| match error {
             StoreError::Duplicate(_) => {
                 let detail = "There is a credential of this name. Choose another name, or replace its secret.";
                 ApiError::conflict("name_taken", detail)

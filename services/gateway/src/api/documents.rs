@@ -3,12 +3,13 @@
 use caffeine_model::{DocumentId, RepositoryId};
 use caffeine_store::gateway::{DocumentRow, PageEntryRow, PageRow};
 use chrono::{DateTime, Utc};
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::{Json, PlainText};
 use poem_openapi::{ApiResponse, Object, OpenApi, ResponseContent};
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::conditional::{REVALIDATE, etag, is_known};
 use super::repositories::page_of;
 use super::{ApiError, App, Tag};
 use crate::domain::cursor;
@@ -23,7 +24,7 @@ pub(crate) struct DocumentsApi {
 /// A document.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
-struct Document {
+pub(crate) struct Document {
     id: Uuid,
     repository_id: Uuid,
     /// The run that wrote it.
@@ -99,7 +100,20 @@ enum PageContent {
 enum PageResponse {
     /// The page: as JSON, or as text if the slug was given with `.md`.
     #[oai(status = 200)]
-    Ok(PageContent),
+    Ok(PageContent, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    /// It is as `If-None-Match` says.
+    #[oai(status = 304)]
+    Known(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+}
+
+#[derive(ApiResponse)]
+enum DocumentResponse {
+    /// The document.
+    #[oai(status = 200)]
+    Ok(Json<Document>, #[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
+    /// It is as `If-None-Match` says.
+    #[oai(status = 304)]
+    Known(#[oai(header = "ETag")] String, #[oai(header = "Cache-Control")] String),
 }
 
 impl From<DocumentRow> for Document {
@@ -161,13 +175,25 @@ impl DocumentsApi {
     ///
     /// With its table of contents.
     #[oai(path = "/documents/:document", method = "get", operation_id = "get_document")]
-    async fn get(&self, auth: Auth, document: Path<Uuid>) -> Result<Json<Document>, ApiError> {
+    async fn get(
+        &self,
+        auth: Auth,
+        document: Path<Uuid>,
+        /// The `ETag` of the answer that is there already.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
+    ) -> Result<DocumentResponse, ApiError> {
         let id = DocumentId::from_uuid(document.0);
         let row = self.app.store.find_document(auth.0.workspace, id).await?;
         let row = row.ok_or_else(|| ApiError::not_found("document"))?;
         let pages = self.app.store.list_document_pages(auth.0.workspace, id, MAX_PAGES).await?;
         let pages = pages.into_iter().map(PageEntry::from).collect();
-        Ok(Json(Document { pages: Some(pages), ..Document::from(row) }))
+        let document = Document { pages: Some(pages), ..Document::from(row) };
+        let tag = etag(&document);
+        if is_known(if_none_match.0.as_deref(), &tag) {
+            return Ok(DocumentResponse::Known(tag, REVALIDATE.to_owned()));
+        }
+        Ok(DocumentResponse::Ok(Json(document), tag, REVALIDATE.to_owned()))
     }
 
     /// Get a page
@@ -181,6 +207,9 @@ impl DocumentsApi {
         document: Path<Uuid>,
         /// Name of the page, with `.md` for its text.
         slug: Path<String>,
+        /// The `ETag` of the answer that is there already.
+        #[oai(name = "If-None-Match")]
+        if_none_match: Header<Option<String>>,
     ) -> Result<PageResponse, ApiError> {
         let id = DocumentId::from_uuid(document.0);
         let (name, as_text) = match slug.0.strip_suffix(".md") {
@@ -196,15 +225,25 @@ impl DocumentsApi {
             return Err(missing());
         }
         let page = self.app.store.document_page(auth.0.workspace, id, name).await?.ok_or_else(missing)?;
-        let content = match (as_text, page.markdown) {
-            (true, Some(markdown)) => PageContent::Markdown(PlainText(markdown)),
+        let (content, tag) = match (as_text, page.markdown) {
+            (true, Some(markdown)) => {
+                let tag = etag(&markdown);
+                (PageContent::Markdown(PlainText(markdown)), tag)
+            }
             (true, None) => {
                 let detail = "The page has no text yet. Its state is in the document's table of contents.";
                 return Err(ApiError::conflict("page_not_published", detail));
             }
-            (false, markdown) => PageContent::Json(Json(page_view(document.0, PageRow { markdown, ..page }))),
+            (false, markdown) => {
+                let view = page_view(document.0, PageRow { markdown, ..page });
+                let tag = etag(&view);
+                (PageContent::Json(Json(view)), tag)
+            }
         };
-        Ok(PageResponse::Ok(content))
+        if is_known(if_none_match.0.as_deref(), &tag) {
+            return Ok(PageResponse::Known(tag, REVALIDATE.to_owned()));
+        }
+        Ok(PageResponse::Ok(content, tag, REVALIDATE.to_owned()))
     }
 }
 

@@ -1,16 +1,23 @@
 //! HTTP: handlers that translate, and nothing else.
 
 pub(crate) mod access;
+mod admin;
 mod audit;
 mod auth;
+mod conditional;
 mod credentials;
+mod diagrams;
 mod documents;
 mod headers;
+mod hooks;
 mod legacy;
 mod login;
+mod once;
+mod previews;
 mod problem;
 mod prompts;
 mod repositories;
+mod run_work;
 mod runs;
 mod runs_view;
 mod search;
@@ -21,7 +28,9 @@ mod stream;
 mod system;
 mod test_connection;
 mod tokens;
+mod tree;
 mod users;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,6 +49,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::canceller::Canceller;
+use crate::domain::webhook::WebhookKey;
 use crate::identity::Identity;
 use crate::live::Live;
 use problem::ApiError;
@@ -55,6 +65,8 @@ pub(crate) struct App {
     pub(crate) versions: Versions,
     /// What credentials are sealed to, if any are kept.
     pub(crate) credential_key: Option<PublicKey>,
+    /// What the secrets of webhooks are made from, if any are taken.
+    pub(crate) webhook_key: Option<Arc<WebhookKey>>,
     pub(crate) bell: Arc<Notify>,
     pub(crate) canceller: Canceller,
     /// Rung after the deletion of a repository was asked for.
@@ -83,6 +95,8 @@ enum Tag {
     Identity,
     /// Whether the service is there.
     System,
+    /// What waits on the broker, for administrators.
+    Operation,
     /// The calls of the older system.
     Legacy,
 }
@@ -101,6 +115,7 @@ type Operations = (
     prompts::PromptsApi,
     search::SearchApi,
     legacy::LegacyApi,
+    (tree::TreeApi, run_work::RunWorkApi, previews::PreviewsApi, webhooks::WebhooksApi, admin::AdminApi),
 );
 
 fn service<T: OpenApi>(operations: T) -> OpenApiService<T, ()> {
@@ -141,6 +156,13 @@ fn operations(app: &App) -> Operations {
         prompts::PromptsApi { app: app.clone() },
         search::SearchApi { app: app.clone() },
         legacy::LegacyApi { app: app.clone() },
+        (
+            tree::TreeApi { app: app.clone() },
+            run_work::RunWorkApi { app: app.clone() },
+            previews::PreviewsApi { app: app.clone() },
+            webhooks::WebhooksApi { app: app.clone() },
+            admin::AdminApi { app: app.clone() },
+        ),
     )
 }
 
@@ -151,6 +173,8 @@ pub(crate) fn endpoint(app: App) -> BoxEndpoint<'static, Response> {
     let routes = Route::new()
         .at("/api/v1/openapi.json", poem::get(document))
         .at("/api/v1/documents/:document/pages/sources/*path", poem::get(sources::Sources { app: app.clone() }))
+        .at("/api/v1/documents/:document/diagrams/:file", poem::get(diagrams::Diagrams::new(app.clone())))
+        .at("/hooks/:webhook", poem::post(hooks::Hooks { app: app.clone() }))
         .at("/login", poem::get(login::Begin { app: app.clone() }))
         .at("/login/callback", poem::get(login::Callback { app: app.clone() }))
         .nest("/", service);

@@ -166,6 +166,24 @@ pub(crate) fn unavailable() -> Problem {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::KeyInUse => {
+                let detail = "A request with this `Idempotency-Key` is being answered. Wait for its answer.";
+                return Self::conflict("idempotency_key_in_use", detail);
+            }
+            StoreError::AnswerGone => {
+                let detail = "A request with this `Idempotency-Key` has made it, and its secret was in that answer \
+                              alone. If that is lost, delete it and make another one with another key.";
+                return Self::conflict("answer_gone", detail);
+            }
+            StoreError::KeyReused => {
+                let detail = "This `Idempotency-Key` was used for another request. Choose another key.".to_owned();
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                let problem = Problem::new(status, "idempotency_key_reused", Some(detail));
+                return Self::Unprocessable(Json(Box::new(problem)));
+            }
+            _ => {}
+        }
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         if error.is_transient() {
             tracing::warn!(error = %error, cause, "database is busy or away");

@@ -4,12 +4,13 @@ use caffeine_model::TemplateId;
 use caffeine_store::StoreError;
 use caffeine_store::gateway::{NewVersion, TemplateRow, VersionRow};
 use chrono::{DateTime, Utc};
-use poem_openapi::param::Path;
+use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
+use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
 use crate::domain::template;
@@ -62,13 +63,16 @@ struct Template {
 
 /// A version of a template. It never changes.
 #[derive(Debug, Object)]
-struct TemplateVersion {
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct TemplateVersion {
     id: Uuid,
     /// From 1.
     number: u32,
     system: String,
     body: String,
     created_at: DateTime<Utc>,
+    /// Who wrote it; absent if it ships with the program.
+    author: Option<String>,
 }
 
 /// All templates.
@@ -106,6 +110,7 @@ impl From<VersionRow> for TemplateVersion {
             system: row.system,
             body: row.body,
             created_at: row.created_at,
+            author: row.author,
         }
     }
 }
@@ -123,23 +128,29 @@ impl PromptsApi {
 
     /// Make a prompt template
     #[oai(path = "/prompts", method = "post", operation_id = "add_prompt")]
-    async fn add(&self, auth: Auth, body: Json<AddTemplate>) -> Result<AddResponse, ApiError> {
+    async fn add(
+        &self,
+        auth: Auth,
+        /// A repeat of the request with the same key within a day makes nothing and is answered alike.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Json<AddTemplate>,
+    ) -> Result<AddResponse, ApiError> {
+        let once = once(&auth.0, &idempotency_key, "add_prompt", &[], &body.0)?;
         let name = text("/name", Some(&body.name), 100)?;
         if name.is_empty() {
             return Err(ApiError::refused("name_missing", "/name", "Give the template a name."));
         }
         let description = text("/description", body.description.as_deref(), 1_000)?;
         let version = checked(&body.system, &body.body)?;
-        let id =
-            self.app.store.create_template(&auth.0.actor(), name, description, &version).await.map_err(|error| {
-                match error {
-                    StoreError::Duplicate(_) => {
-                        let detail = "There is a template of this name. Choose another name, or add a version to it.";
-                        ApiError::conflict("name_taken", detail)
-                    }
-                    other => other.into(),
-                }
-            })?;
+        let made = self.app.store.create_template(&auth.0.actor(), name, description, &version, once.as_ref()).await;
+        let id = made.map_err(|error| match error {
+            StoreError::Duplicate(_) => {
+                let detail = "There is a template of this name. Choose another name, or add a version to it.";
+                ApiError::conflict("name_taken", detail)
+            }
+            other => other.into(),
+        })?;
         Ok(AddResponse::Added(Json(self.view(&auth.0, id).await?), format!("/api/v1/prompts/{id}")))
     }
 
@@ -159,8 +170,12 @@ impl PromptsApi {
         &self,
         auth: Auth,
         template: Path<Uuid>,
+        /// A repeat of the request with the same key within a day makes nothing and is answered alike.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
         body: Json<AddVersion>,
     ) -> Result<AddResponse, ApiError> {
+        let once = once(&auth.0, &idempotency_key, "add_prompt_version", &[template.0], &body.0)?;
         let id = TemplateId::from_uuid(template.0);
         let present = self.view(&auth.0, id).await?;
         if present.built_in {
@@ -168,7 +183,7 @@ impl PromptsApi {
             return Err(ApiError::conflict("template_built_in", detail));
         }
         let version = checked(&body.system, &body.body)?;
-        if !self.app.store.create_template_version(&auth.0.actor(), id, &version).await? {
+        if !self.app.store.create_template_version(&auth.0.actor(), id, &version, once.as_ref()).await? {
             return Err(ApiError::not_found("template"));
         }
         Ok(AddResponse::Added(Json(self.view(&auth.0, id).await?), format!("/api/v1/prompts/{id}")))
@@ -178,7 +193,7 @@ impl PromptsApi {
 impl PromptsApi {
     async fn view(&self, who: &Principal, id: TemplateId) -> Result<Template, ApiError> {
         let row = self.app.store.template(who.workspace, id).await?.ok_or_else(|| ApiError::not_found("template"))?;
-        let versions = self.app.store.template_versions(id, MAX_ROWS).await?;
+        let versions = self.app.store.template_versions(id, None, MAX_ROWS).await?;
         let versions = versions.into_iter().map(TemplateVersion::from).collect();
         Ok(Template { versions: Some(versions), ..Template::from(row) })
     }

@@ -2,14 +2,15 @@
 
 use caffeine_model::{RepositoryId, TemplateId, TemplateVersionId};
 use caffeine_store::StoreError;
-use caffeine_store::gateway::{NewDocument, NewRepository, NewRun, RepositoryRow};
+use caffeine_store::gateway::{NewDocument, NewRepository, NewRun, Once, RepositoryRow};
 use chrono::{DateTime, Utc};
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
+use super::once::once;
 use super::runs_view::Run;
 use super::{ApiError, App, Tag};
 use crate::domain::announce::{announce, delete_command};
@@ -19,7 +20,7 @@ use crate::domain::{cursor, reference, target};
 /// How many documents one run may write.
 const MAX_DOCUMENTS: usize = 20;
 /// The longest free text of a request, in characters.
-const MAX_TEXT: usize = 1_000;
+pub(crate) const MAX_TEXT: usize = 1_000;
 
 pub(crate) struct RepositoriesApi {
     pub(crate) app: App,
@@ -156,8 +157,16 @@ impl RepositoriesApi {
     ///
     /// Adds it and starts its first run. If one with the same address and ref exists, a run of that one is asked for.
     #[oai(path = "/repositories", method = "post", operation_id = "add_repository")]
-    async fn add(&self, auth: Auth, body: Json<AddRepository>) -> Result<AddResponse, ApiError> {
-        let (repository, new) = self.app.add_repository(&auth.0, body.0).await?;
+    async fn add(
+        &self,
+        auth: Auth,
+        /// A repeat of the request with the same key within a day starts nothing and is answered alike.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Json<AddRepository>,
+    ) -> Result<AddResponse, ApiError> {
+        let once = once(&auth.0, &idempotency_key, "add_repository", &[], &body.0)?;
+        let (repository, new) = self.app.add_repository(&auth.0, body.0, once.as_ref()).await?;
         let id = repository.repository.id;
         Ok(if new {
             AddResponse::Added(Json(repository), format!("/api/v1/repositories/{id}"))
@@ -240,11 +249,16 @@ impl App {
     /// Adds a repository by address alone, as the older system did.
     pub(crate) async fn add_by_url(&self, who: &Principal, url: String) -> Result<RepositoryRow, ApiError> {
         let body = AddRepository { url, credential: None, name: None, reference: None, documents: None };
-        let (added, _) = self.add_repository(who, body).await?;
+        let (added, _) = self.add_repository(who, body, None).await?;
         self.repository(who, RepositoryId::from_uuid(added.repository.id)).await
     }
 
-    async fn add_repository(&self, who: &Principal, body: AddRepository) -> Result<(AddedRepository, bool), ApiError> {
+    async fn add_repository(
+        &self,
+        who: &Principal,
+        body: AddRepository,
+        once: Option<&Once>,
+    ) -> Result<(AddedRepository, bool), ApiError> {
         let credential = self.named_credential(who, body.credential).await?;
         let opener = credential.as_ref().map(|row| Opener { kind: &row.kind, host: &row.host });
         let target = target::check(&body.url, opener)
@@ -263,7 +277,7 @@ impl App {
         };
         let documents = self.documents(who, body.documents.as_deref()).await?;
         let run = NewRun { documents: &documents, versions: &self.versions, announce: &announce, now: Utc::now() };
-        let created = self.store.create_repository(&who.actor(), &new, run).await.map_err(run_error)?;
+        let created = self.store.create_repository(&who.actor(), &new, run, once).await.map_err(run_error)?;
         if created.started {
             self.bell.notify_one();
         }
@@ -332,7 +346,7 @@ impl App {
     }
 }
 
-fn structural() -> NewDocument {
+pub(crate) fn structural() -> NewDocument {
     NewDocument {
         title: "Reference".to_owned(),
         template_version: None,

@@ -10,6 +10,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::once::once;
 use super::repositories::{DocumentRequest, page_of, run_error};
 use super::runs_view::Run;
 use super::stream::{self, RunEvent};
@@ -31,14 +32,14 @@ struct StartRun {
 /// A page of runs.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
-struct RunPage {
-    items: Vec<Run>,
+pub(crate) struct RunPage {
+    pub(crate) items: Vec<Run>,
     /// Give it as `cursor` to read on; absent at the end.
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 #[derive(ApiResponse)]
-enum StartResponse {
+pub(crate) enum StartResponse {
     /// One was queued already for the same documents; this is it.
     #[oai(status = 200)]
     Queued(Json<Run>),
@@ -64,13 +65,22 @@ impl RunsApi {
     /// Reads the ref's present commit. While another run of the repository works, this one waits; only one waits. A
     /// request for other documents than those of the waiting run takes its place; the older one ends as `superseded`.
     #[oai(path = "/repositories/:repository/runs", method = "post", operation_id = "start_run")]
-    async fn start(&self, auth: Auth, repository: Path<Uuid>, body: Json<StartRun>) -> Result<StartResponse, ApiError> {
+    async fn start(
+        &self,
+        auth: Auth,
+        repository: Path<Uuid>,
+        /// A repeat of the request with the same key within a day starts nothing and is answered alike.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Json<StartRun>,
+    ) -> Result<StartResponse, ApiError> {
+        let once = once(&auth.0, &idempotency_key, "start_run", &[repository.0], &body.0)?;
         let documents = self.app.documents(&auth.0, body.0.documents.as_deref()).await?;
         let new = NewRun { documents: &documents, versions: &self.app.versions, announce: &announce, now: Utc::now() };
         let created = self
             .app
             .store
-            .create_run(&auth.0.actor(), RepositoryId::from_uuid(repository.0), new)
+            .create_run(&auth.0.actor(), RepositoryId::from_uuid(repository.0), new, once.as_ref())
             .await
             .map_err(run_error)?
             .ok_or_else(|| ApiError::not_found("repository"))?;

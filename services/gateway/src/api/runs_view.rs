@@ -1,7 +1,7 @@
 //! What a run looks like to clients.
 
 use caffeine_model::{DocumentId, RunId, TemplateVersionId};
-use caffeine_store::gateway::{RunDocumentRow, RunRow};
+use caffeine_store::gateway::{NamedRunRow, RunDocumentRow, RunRow};
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use super::{ApiError, App};
 use crate::domain::stages::{self, Stage};
 
 /// No run has more events than this: a few per stage and two per document.
-const MAX_EVENTS: i64 = 1_000;
+pub(crate) const MAX_EVENTS: i64 = 1_000;
 
 /// A run: one processing of one commit.
 #[derive(Debug, Object)]
@@ -37,6 +37,8 @@ pub(crate) struct Run {
     stages: Option<RunStages>,
     /// What it writes; absent in lists.
     documents: Option<Vec<RunDocument>>,
+    /// Its repository, as people know it; only in the list of all runs.
+    repository_name: Option<String>,
 }
 
 /// Why a run failed.
@@ -153,7 +155,14 @@ impl From<RunRow> for Run {
             failure,
             stages: None,
             documents: None,
+            repository_name: None,
         }
+    }
+}
+
+impl From<NamedRunRow> for Run {
+    fn from(row: NamedRunRow) -> Self {
+        Self { repository_name: Some(row.repository_name), ..Self::from(row.run) }
     }
 }
 

@@ -24,6 +24,8 @@ use crate::metrics::METRICS;
 
 /// The largest body in bytes.
 const MAX_BODY: usize = 1024 * 1024;
+/// The largest delivery of a git host in bytes.
+const MAX_DELIVERY: usize = 5 * MAX_BODY;
 
 /// How long a request may take that waits for somebody else.
 const SLOW: Duration = Duration::from_secs(75);
@@ -69,7 +71,9 @@ impl Shell {
             }
         }
         request.extensions_mut().insert(ip);
-        let body = request.take_body().into_bytes_limit(MAX_BODY).await.map_err(|error| unreadable(&error))?;
+        let max_body = if path.starts_with("/hooks/") { MAX_DELIVERY } else { MAX_BODY };
+        let body = request.take_body().into_bytes_limit(max_body).await;
+        let body = body.map_err(|error| unreadable(&error, max_body))?;
         request.set_body(Body::from(body));
         self.inner.call(request).await.map_err(|error| describe(&error, &path).unwrap_or_else(|| error.into_response()))
     }
@@ -193,9 +197,9 @@ fn forbidden(code: &str, detail: String) -> Response {
     Problem::new(StatusCode::FORBIDDEN, code, Some(detail)).into_response()
 }
 
-fn unreadable(error: &ReadBodyError) -> Response {
+fn unreadable(error: &ReadBodyError, max_body: usize) -> Response {
     if matches!(error, ReadBodyError::PayloadTooLarge) {
-        let detail = "The body is larger than 1 MiB. Send less.".to_owned();
+        let detail = format!("The body is larger than {} MiB. Send less.", max_body / MAX_BODY);
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", Some(detail)).into_response();
     }
     let detail = "The body could not be read to its end. Send it again.".to_owned();

@@ -40,11 +40,7 @@ impl Sources {
             let reason = source.skip_reason.unwrap_or_else(|| "not analysed yet".to_owned());
             return Err(ApiError::conflict("no_text", format!("The file has no text here: {reason}.")));
         };
-        let text = tokio::task::spawn_blocking(move || unpack(&packed)).await.map_err(|_| ApiError::internal())?;
-        let text = text.map_err(|error| {
-            tracing::error!(document_id = %id, error = %error, "stored text cannot be unpacked");
-            ApiError::internal()
-        })?;
+        let text = unpack(packed).await?;
         Ok(Response::builder()
             .content_type("text/plain; charset=utf-8")
             // A document is about one commit, so its sources never change.
@@ -54,9 +50,21 @@ impl Sources {
     }
 }
 
-fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    zstd::stream::read::Decoder::new(packed)?.take(MAX_TEXT + 1).read_to_end(&mut text)?;
+/// The stored text of a file.
+///
+/// # Errors
+/// 500 if it is damaged.
+pub(crate) async fn unpack(packed: Vec<u8>) -> Result<String, ApiError> {
+    let text = tokio::task::spawn_blocking(move || decode(&packed)).await.map_err(|_| ApiError::internal())?;
+    text.map_err(|error| {
+        tracing::error!(error = %error, "stored text cannot be unpacked");
+        ApiError::internal()
+    })
+}
+
+fn decode(packed: &[u8]) -> std::io::Result<String> {
+    let mut text = String::new();
+    zstd::stream::read::Decoder::new(packed)?.take(MAX_TEXT + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_TEXT {
         return Err(std::io::Error::other("more than 8 MiB"));
     }

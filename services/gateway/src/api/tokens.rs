@@ -3,12 +3,13 @@
 use caffeine_model::TokenId;
 use caffeine_store::gateway::{NewToken, TokenRow};
 use chrono::{DateTime, Days, SubsecRound as _, Utc};
-use poem_openapi::param::Path;
+use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
 use crate::domain::role::Scope;
@@ -130,8 +131,17 @@ impl TokensApi {
     ///
     /// It allows what its scopes and one's role allow, both. One that is made with a token ends with it at the latest.
     #[oai(path = "/tokens", method = "post", operation_id = "add_token")]
-    async fn add(&self, auth: Auth, body: Json<AddToken>) -> Result<AddResponse, ApiError> {
+    async fn add(
+        &self,
+        auth: Auth,
+        /// A repeat of the request with the same key within a day makes nothing. Its answer says so: the secret was in the
+        /// first one alone.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Json<AddToken>,
+    ) -> Result<AddResponse, ApiError> {
         let who = &auth.0;
+        let once = once(who, &idempotency_key, "add_token", &[], &body.0)?;
         let name = text("/name", Some(&body.0.name), 100)?;
         if name.is_empty() {
             return Err(ApiError::refused("name_missing", "/name", "Say what the token is for."));
@@ -164,7 +174,7 @@ impl TokensApi {
             ApiError::internal()
         })?;
         let new = NewToken { secret_hash: token::hash(&secret), expires_at };
-        let row = self.app.store.create_token(&who.actor(), who.user, name, &scopes, &new).await?;
+        let row = self.app.store.create_token(&who.actor(), who.user, name, &scopes, &new, once.as_ref()).await?;
         tracing::info!(token_id = %row.id, user_id = %who.user, "token made");
         Ok(AddResponse::Added(Json(MadeToken {
             token: row.id.as_uuid(),

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::fixture::Fixture;
 
-const SOURCE: &str = "fn größe() -> u32 {\n    7\n}\n";
+pub(crate) const SOURCE: &str = "fn größe() -> u32 {\n    7\n}\n";
 
 /// A document with two pages and a snapshot with three files, as the other services write them.
-async fn with_document(fixture: &Fixture) -> Uuid {
+pub(crate) async fn with_document(fixture: &Fixture) -> Uuid {
     let (scope, documents) = fixture.add("https://git.example/a").await;
     let document = documents[0];
     let pool = fixture.database.pool();

@@ -70,6 +70,7 @@ impl Fixture {
             listen: "127.0.0.1:0".parse().unwrap(),
             admin_token: Some(token.clone().into()),
             credential_public_key: Some(credential_key.public().to_string()),
+            webhook_key: Some("a key of this test's, 32 bytes or more".to_owned().into()),
             session_keys: Some(generate_session_key().unwrap().into()),
             // Tests ask again and again until something has happened.
             rate_read: 0,

@@ -18,8 +18,17 @@ const AUDITORS: &str = "auditor admin";
 const ADMINS: &str = "admin";
 
 /// Something in a path that belongs to another workspace, or to another person.
-const FOREIGN: &[&str] =
-    &["{repository}", "{run}", "{document}", "{template}", "{credential}", "{user}", "{token}", "{session}"];
+const FOREIGN: &[&str] = &[
+    "{repository}",
+    "{run}",
+    "{document}",
+    "{template}",
+    "{credential}",
+    "{user}",
+    "{token}",
+    "{session}",
+    "{webhook}",
+];
 
 /// A route, who may use it, with which body, and what those are answered who may. The things in its path belong to
 /// somebody else, so that is 404 wherever there are any.
@@ -48,23 +57,49 @@ fn rows() -> Vec<(&'static str, &'static str, &'static str, Value, u16)> {
         ("POST", "/api/v1/repositories/test-connection", AUTHORS, json!({ "url": "ftp://git.example/a" }), 422),
         ("GET", "/api/v1/repositories/{repository}", EVERYBODY, none.clone(), 404),
         ("DELETE", "/api/v1/repositories/{repository}", MAINTAINERS, none.clone(), 404),
+        ("GET", "/api/v1/repositories/{repository}/overview", EVERYBODY, none.clone(), 404),
+        ("GET", "/api/v1/repositories/{repository}/tree", EVERYBODY, none.clone(), 404),
+        ("GET", "/api/v1/repositories/{repository}/blob", EVERYBODY, none.clone(), 404),
+        ("GET", "/api/v1/repositories/{repository}/webhooks", MAINTAINERS, none.clone(), 404),
+        ("POST", "/api/v1/repositories/{repository}/webhooks", MAINTAINERS, json!({ "provider": "github" }), 404),
+        ("POST", "/api/v1/repositories/{repository}/webhooks/{webhook}/secret", MAINTAINERS, none.clone(), 404),
+        ("DELETE", "/api/v1/repositories/{repository}/webhooks/{webhook}", MAINTAINERS, none.clone(), 404),
+        ("POST", "/hooks/{webhook}", NOBODY_NEEDED, json!({}), 401),
         ("GET", "/api/v1/credentials", MAINTAINERS, none.clone(), 200),
         ("POST", "/api/v1/credentials", MAINTAINERS, json!({ "name": "", "host": "git.example" }), 422),
         ("PUT", "/api/v1/credentials/{credential}", MAINTAINERS, json!({ "authority": "-" }), 404),
         ("DELETE", "/api/v1/credentials/{credential}", MAINTAINERS, none.clone(), 404),
         ("GET", "/api/v1/repositories/{repository}/runs", EVERYBODY, none.clone(), 404),
         ("POST", "/api/v1/repositories/{repository}/runs", AUTHORS, json!({}), 404),
+        ("GET", "/api/v1/runs", EVERYBODY, none.clone(), 200),
         ("GET", "/api/v1/runs/{run}", EVERYBODY, none.clone(), 404),
+        ("GET", "/api/v1/runs/{run}/tasks", EVERYBODY, none.clone(), 404),
+        ("POST", "/api/v1/runs/{run}/retry", AUTHORS, none.clone(), 404),
         ("POST", "/api/v1/runs/{run}/cancel", AUTHORS, none.clone(), 404),
         ("GET", "/api/v1/runs/{run}/events", EVERYBODY, none.clone(), 404),
         ("GET", "/api/v1/repositories/{repository}/documents", EVERYBODY, none.clone(), 404),
         ("GET", "/api/v1/documents/{document}", EVERYBODY, none.clone(), 404),
         ("GET", "/api/v1/documents/{document}/pages/{slug}", EVERYBODY, none.clone(), 404),
         ("GET", "/api/v1/documents/{document}/pages/sources/*", EVERYBODY, none.clone(), 404),
+        ("GET", "/api/v1/documents/{document}/diagrams/{file}", EVERYBODY, none.clone(), 404),
         ("GET", "/api/v1/prompts", EVERYBODY, none.clone(), 200),
         ("POST", "/api/v1/prompts", AUTHORS, json!({ "name": "", "system": "", "body": "{code}" }), 422),
         ("GET", "/api/v1/prompts/{template}", EVERYBODY, none.clone(), 404),
         ("POST", "/api/v1/prompts/{template}/versions", AUTHORS, json!({ "system": "", "body": "{code}" }), 404),
+        ("GET", "/api/v1/prompts/{template}/versions", EVERYBODY, none.clone(), 404),
+        ("GET", "/api/v1/prompts/{template}/versions/{number}", EVERYBODY, none.clone(), 404),
+        (
+            "POST",
+            "/api/v1/prompts/preview",
+            AUTHORS,
+            json!({ "system": "", "body": "{code}", "query": "", "repository": "33333333-3333-3333-3333-333333333333" }),
+            404,
+        ),
+        ("GET", "/api/v1/admin/queues", AUDITORS, none.clone(), 200),
+        ("GET", "/api/v1/admin/dead-letters", AUDITORS, none.clone(), 200),
+        ("GET", "/api/v1/admin/dead-letters/{letter}", AUDITORS, none.clone(), 404),
+        ("POST", "/api/v1/admin/dead-letters/{letter}/redeliver", ADMINS, none.clone(), 404),
+        ("DELETE", "/api/v1/admin/dead-letters/{letter}", ADMINS, none.clone(), 404),
         ("GET", "/api/v1/search", EVERYBODY, none.clone(), 404),
         ("GET", "/api/repos", EVERYBODY, none.clone(), 200),
         ("POST", "/api/repos", AUTHORS, json!({ "url": "ftp://git.example/a" }), 422),
@@ -93,7 +128,10 @@ async fn foreign(fixture: &Fixture) -> Vec<String> {
             "INSERT INTO credentials (credential_id, workspace_id, name, kind, host, sealed)
              SELECT '22222222-2222-2222-2222-222222222222', workspace_id, 'theirs', 'token', 'git.example:443', repeat('x', 200)::bytea
              FROM workspaces;
+             INSERT INTO webhooks (webhook_id, workspace_id, repository_id, provider)
+             SELECT '44444444-4444-4444-4444-444444444444', workspace_id, repository_id, 'github' FROM repositories;
              INSERT INTO workspaces (workspace_id, name) VALUES ('11111111-1111-1111-1111-111111111111', 'other');
+             UPDATE webhooks SET workspace_id = '11111111-1111-1111-1111-111111111111';
              UPDATE repositories SET workspace_id = '11111111-1111-1111-1111-111111111111';
              UPDATE runs SET workspace_id = '11111111-1111-1111-1111-111111111111';
              UPDATE run_documents SET workspace_id = '11111111-1111-1111-1111-111111111111';
@@ -119,6 +157,7 @@ async fn foreign(fixture: &Fixture) -> Vec<String> {
         user.to_string(),
         one("SELECT token_id FROM tokens WHERE user_id = $1").await,
         one("SELECT session_id FROM sessions WHERE user_id = $1").await,
+        "44444444-4444-4444-4444-444444444444".to_owned(),
     ]
 }
 
@@ -130,11 +169,19 @@ async fn ask(
     body: &Value,
     token: Option<&str>,
 ) -> (u16, Value) {
-    let mut path = path.replace("{slug}", "index").replace('*', "a.rs");
+    let mut path = path
+        .replace("{slug}", "index")
+        .replace('*', "a.rs")
+        .replace("{number}", "1")
+        .replace("{letter}", "7")
+        .replace("{file}", "0123456789abcdef0123456789abcdef.svg");
     for (name, id) in FOREIGN.iter().zip(foreign) {
         path = path.replace(name, id);
     }
     assert!(!path.contains('{'), "{path}: add what is missing to `foreign`");
+    if path.ends_with("/blob") {
+        path = format!("{path}?path=a.rs");
+    }
     if path == "/api/v1/search" {
         path = format!("{path}?q=a&repository={}", foreign[0]);
     }

@@ -72,6 +72,12 @@ async fn a_foreign_or_unknown_identifier_is_not_found() {
             format!("/api/repos/{repository}"),
             format!("/api/v1/repositories/{repository}/runs"),
             format!("/api/v1/repositories/{repository}/documents"),
+            format!("/api/v1/repositories/{repository}/overview"),
+            format!("/api/v1/repositories/{repository}/tree"),
+            format!("/api/v1/repositories/{repository}/blob?path=a.rs"),
+            format!("/api/v1/runs/{run}/tasks"),
+            format!("/api/v1/prompts/{document}/versions"),
+            format!("/api/v1/prompts/{document}/versions/1"),
             format!("/api/v1/search?q=a&repository={repository}"),
             format!("/api/v1/runs/{run}"),
             format!("/api/v1/runs/{run}/events"),
@@ -98,6 +104,10 @@ async fn a_foreign_or_unknown_identifier_is_not_found() {
     }
     let path = format!("/api/v1/repositories/{}/runs", scope.repository);
     assert_eq!(fixture.post(&path, &json!({})).await.0, 404);
+    assert_eq!(fixture.post(&format!("/api/v1/runs/{}/retry", scope.run), &json!({})).await.0, 404);
+    let preview = json!({ "system": "", "body": "{code}", "repository": scope.repository.to_string(), "query": "" });
+    assert_eq!(fixture.post("/api/v1/prompts/preview", &preview).await.0, 404);
     assert_eq!(fixture.get("/api/v1/repositories").await.1["items"], json!([]));
+    assert_eq!(fixture.get("/api/v1/runs").await.1["items"], json!([]));
     fixture.stop().await;
 }

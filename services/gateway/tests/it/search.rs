@@ -15,7 +15,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// Makes a run indexed, with these files in its snapshot, one chunk each.
-async fn index(fixture: &Fixture, scope: &Scope, files: &[(&str, &str)]) {
+pub(crate) async fn index(fixture: &Fixture, scope: &Scope, files: &[(&str, &str)]) {
     let pool = fixture.database.pool();
     sqlx::query(
         "INSERT INTO snapshots (run_id, workspace_id, repository_id, ref, commit_oid, tree_oid, committed_at, truncated)
@@ -51,6 +51,21 @@ async fn index(fixture: &Fixture, scope: &Scope, files: &[(&str, &str)]) {
         .bind(&scope.embedding_model)
         .bind(scope.workspace.as_uuid())
         .bind(scope.repository.as_uuid())
+        .execute(pool)
+        .await
+        .unwrap();
+        sqlx::query(
+            "INSERT INTO file_versions (file_version_id, analyser, workspace_id, repository_id, path, oid, language,
+                 category, encoding, lines, source_lines, parse_quality, text_zstd)
+             VALUES ($1, $2, $3, $4, $5, decode(repeat('01', 20), 'hex'), 'rust', 'source', 'utf-8', 9, 9, 'full', $6)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(version)
+        .bind(&scope.analyser)
+        .bind(scope.workspace.as_uuid())
+        .bind(scope.repository.as_uuid())
+        .bind(path)
+        .bind(zstd::encode_all(text.as_bytes(), 1).unwrap())
         .execute(pool)
         .await
         .unwrap();

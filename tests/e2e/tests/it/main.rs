@@ -15,6 +15,7 @@ mod fixture;
 mod identities;
 mod incremental;
 mod kills;
+mod letters;
 mod messages_api;
 mod odd;
 mod secrets;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use caffeine_llm::estimate_tokens;
 use caffeine_model::Oid;
 use caffeine_sendgate::{SourceRef, is_denied_path};
-use caffeine_store::doc_writer::PassageRow;
+use caffeine_store::PassageRow;
 
 /// Tokens that a provider adds around each document, roughly.
 const FRAME_TOKENS: u32 = 40;
@@ -103,7 +103,7 @@ fn numbered(content: &str, first: u32) -> String {
 #[cfg(test)]
 mod tests {
     use caffeine_model::Oid;
-    use caffeine_store::doc_writer::PassageRow;
+    use caffeine_store::PassageRow;
 
     use super::{numbered, pack};
 

@@ -2,9 +2,9 @@
 
 use caffeine_llm::{Block, LlmRequest, Role, Turn, estimate_tokens};
 
-use super::Template;
-use super::pack::Source;
-use super::render::{Part, Values, render, render_system};
+use crate::Template;
+use crate::pack::Source;
+use crate::render::{Part, Values, render, render_system};
 
 /// Our own rules; they come before the template's. A change of them is a new request, so stored answers are not used.
 const RULES: &str = "You write documentation of a source code repository for its developers.\n\

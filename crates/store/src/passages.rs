@@ -7,7 +7,7 @@ use crate::{Store, StoreError};
 
 /// A question.
 #[derive(Debug, Clone)]
-pub struct SearchQuery {
+pub struct PassageQuery {
     /// Its lexemes; letters and digits only.
     pub lexemes: Vec<String>,
     /// Its vector; `None` if the model knows no word of it.
@@ -65,7 +65,7 @@ impl Store {
         run: RunId,
         analyser: &str,
         model: &str,
-        query: &SearchQuery,
+        query: &PassageQuery,
     ) -> Result<Vec<PassageRow>, StoreError> {
         // Lexemes are letters and digits only, so the query needs no quoting.
         let words = query.lexemes.join(" | ");
