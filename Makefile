@@ -19,7 +19,7 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup setup-tests build test chaos lint fuzz generate demo up bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test chaos lint fuzz generate demo up compose-test bench-kills bench-fairness clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,15 @@ demo: setup ## Document a repository (REPO=path or address; this project if not 
 
 up: setup ## Leave everything running until Ctrl-C and print the addresses
 	cargo run --locked --package caffeine -- up --data .run/up
+
+# Ready programs to make images from, as $(PROGRAMS)/caffeine; a debug build serves for trying.
+PROGRAMS ?= $(TARGET)/debug
+
+compose-test: setup ## Install on one server with podman, from nothing, and try what it promises (as root)
+	deploy/test/setup containers
+	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
+	deploy/test/images "$(PROGRAMS)"
+	.tools/operate/bin/python deploy/test/compose_test.py
 
 bench-kills: ## Kill workers and brokers, this system's and the older stack's (12 min, release build first)
 	@bench/kills
