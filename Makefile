@@ -19,7 +19,7 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup setup-tests build test chaos lint fuzz generate demo up compose-test bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test chaos lint fuzz generate demo up compose-test chart-test bench-kills bench-fairness clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,7 @@ lint: setup ## Check format, clippy, licences, dependency edges, scripts and gen
 	scripts/check-edges
 	python3 -m unittest discover --quiet scripts/tests
 	$(WITH_SERVERS) scripts/generate --check
+	deploy/test/setup && deploy/k8s/render --check && deploy/observability/generate-dashboards --check
 
 fuzz: ## Feed invented bytes to every parser of foreign input (FUZZ_SECONDS=600 each, FUZZ_TARGET='…' for some)
 	@scripts/setup fuzz
@@ -72,6 +73,7 @@ fuzz: ## Feed invented bytes to every parser of foreign input (FUZZ_SECONDS=600 
 
 generate: setup ## Renew generated files
 	$(WITH_SERVERS) scripts/generate
+	deploy/observability/generate-dashboards && deploy/test/setup && deploy/k8s/render
 
 demo: setup ## Document a repository (REPO=path or address; this project if not given)
 	@scripts/demo
@@ -87,6 +89,14 @@ compose-test: setup ## Install on one server with podman, from nothing, and try 
 	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
 	deploy/test/images "$(PROGRAMS)"
 	.tools/operate/bin/python deploy/test/compose_test.py
+
+chart-test: setup ## Lint, render and validate the chart, test alerts and dashboards, run it with podman (as root)
+	deploy/test/setup containers
+	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
+	CAFFEINE="$(PROGRAMS)/caffeine" .tools/operate/bin/python deploy/test/chart_test.py
+	.tools/operate/bin/python deploy/test/observability_test.py
+	deploy/test/images "$(PROGRAMS)"
+	.tools/operate/bin/python deploy/test/kube_test.py
 
 bench-kills: ## Kill workers and brokers, this system's and the older stack's (12 min, release build first)
 	@bench/kills
