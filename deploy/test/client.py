@@ -53,7 +53,7 @@ class Client:
                     events.append((time.monotonic(), line.decode().split(":", 1)[1].strip()))
                 if line.startswith(b"data:") and b'"ended' in line:
                     break
-            if self.call("GET", f"/api/v1/runs/{run}")["ended_at"]:
+            if self.call("GET", f"/api/v1/runs/{run}").get("ended_at"):
                 return events
         raise AssertionError(f"run {run} has not ended within {seconds:.0f} s")
 
