@@ -6,6 +6,7 @@ import http.client
 import json
 import ssl
 import time
+import urllib.parse
 from pathlib import Path
 
 
@@ -37,6 +38,11 @@ class Client:
         status, _, text = self.raw(method, path, body)
         assert status < 300, f"{method} {path}: {status} {text.decode()}"
         return json.loads(text)
+
+    def value(self, query: str) -> float:
+        """The answer of Prometheus to a question with one number, 0 if there is none."""
+        found = self.call("GET", f"/api/v1/query?query={urllib.parse.quote(query)}")["data"]["result"]
+        return float(found[0]["value"][1]) if found else 0.0
 
     def follow(self, run: str, seconds: float = 240) -> list[tuple[float, str]]:
         """Reads the run's event stream until it has ended: when each event came, and its name."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import ssl
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +19,14 @@ from pathlib import Path
 import yaml
 
 from client import Client
-from podman import HERE, ROOT, HealthTimers, inspect, podman, run, sample_repository, say, until
+from podman import HERE, ROOT, HealthTimers, inspect, podman, run, sample_repository, say, until, wide_repository
+
+sys.path.insert(0, str(ROOT / "deploy/observability"))
+import metrics  # noqa: E402
 
 PROJECT = "caffeine-test"
 DOMAIN = "caffeine.test"
-HTTPS, HTTP, ADMINER, PROMETHEUS = 18443, 18080, 18090, 18091
+HTTPS, HTTP, ADMINER, PROMETHEUS, MODEL = 18443, 18080, 18090, 18091, 18092
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)  # type: ignore[union-attr]
 BASE = "docker.io/library/debian:bookworm-slim"
 LEFT_OUT = {"grafana", "acme"}
@@ -43,10 +47,12 @@ class Stack:
             shutil.copytree(ROOT / "deploy" / folder, WORK / folder, ignore=shutil.ignore_patterns("secrets", ".env", "settings.env"))
         self.folder = WORK / "compose"
         self.repositories = sample_repository(WORK / "git")
+        wide_repository(self.repositories / "wide.git")
         self.environment = {"ENGINE": "podman", "VERSION": VERSION, "PATH": sys_path(), "CONTAINERS_CONF": str(HERE / "containers.conf")}
         run(str(self.folder / "init"), "--domain", DOMAIN, env=self.environment)
         with (self.folder / "settings.env").open("a") as settings:
             settings.write("CAFFEINE_CLONER_ALLOW_HOSTS=git:8000\n")
+            settings.write(f"CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL=http://host.containers.internal:{MODEL}\nCAFFEINE_DOC_WRITER_EGRESS=approved\n")
         with (self.folder / ".env").open("a") as variables:
             variables.write(f"HTTPS_PORT={HTTPS}\nHTTP_PORT={HTTP}\nADMINER_PORT={ADMINER}\nPROMETHEUS_PORT={PROMETHEUS}\n")
         text = (self.folder / ".env").read_text().replace("GATEWAYS=1", "GATEWAYS=2").replace("=caffeine\n", f"={PROJECT}\n")
@@ -132,7 +138,7 @@ def _plain():  # noqa: ANN202
     return socket.create_connection(("127.0.0.1", HTTPS))
 
 
-def check_document(client: Client) -> None:
+def check_document(client: Client) -> str:
     begin = time.monotonic()
     found = client.document("http://git:8000/sample.git")
     events = found["events"]
@@ -140,6 +146,58 @@ def check_document(client: Client) -> None:
     # One by one while the run works, not all at its end.
     assert len(events) > 4 and spread > 0.3 * (events[-1][0] - begin), (len(events), spread)
     say(f"documented through nginx: {found['pages']} pages in {time.monotonic() - begin:.1f} s, {len(events)} events over {spread:.1f} s")
+    return found["repository"]
+
+
+def check_metrics(stack: Stack, client: Client, repository: str) -> None:
+    """Everything that alerts and dashboards name is scraped, once everything has happened that is counted."""
+    prometheus = Client("127.0.0.1", PROMETHEUS, "")
+    # A message that is given up: there is no such repository.
+    absent = client.call("POST", "/api/v1/repositories", {"url": "http://git:8000/absent.git"})["run"]["id"]
+    # A full window: nobody reads what the cloner sends.
+    podman("stop", container("chunker"))
+    wide = client.call("POST", "/api/v1/repositories", {"url": "http://git:8000/wide.git"})["run"]["id"]
+    # A model: somebody else's implementation of its API.
+    with FakeModel():
+        template = client.call("GET", "/api/v1/prompts")["items"][0]["id"]
+        asked = {"documents": [{"writer": "template", "template_id": template, "query": "identifier"}]}
+        model = client.call("POST", f"/api/v1/repositories/{repository}/runs", asked)
+        full = "max(caffeine_stream_messages{stream='FILES'})"
+        until("the window is full", 90, lambda: prometheus.value(full) >= 64)
+        podman("start", container("chunker"))
+        client.follow(model["run"]["id"] if "run" in model else model["id"])
+    until("the cloner goes on", 90, lambda: prometheus.value("sum(caffeine_publish_blocked_seconds_total)") > 0)
+    client.call("POST", f"/api/v1/runs/{wide}/cancel")
+    for run_id in (absent, wide):
+        client.follow(run_id)
+
+    def names() -> set[str]:
+        return set(prometheus.call("GET", "/api/v1/label/__name__/values")["data"])
+
+    try:
+        until("every metric was scraped", 60, lambda: not metrics.missing(names()))
+    except AssertionError:
+        raise AssertionError(f"never scraped: {metrics.missing(names())}") from None
+    firing = prometheus.call("GET", "/api/v1/rules?type=alert")["data"]["groups"]
+    assert sum(len(group["rules"]) for group in firing) > 20 and all(rule["health"] == "ok" for group in firing for rule in group["rules"])
+    dead = prometheus.value("sum(ALERTS{alertname='CaffeineDeadLetters'})")
+    assert dead == 1, "a dead letter raised no alert"
+    say(f"metrics: all {len(metrics.wanted())} that alerts and dashboards name were scraped, and a dead letter raised its alert")
+
+
+class FakeModel:
+    """A running llmock (npm @copilotkit/aimock)."""
+
+    def __enter__(self) -> "FakeModel":
+        fixtures = WORK / "fixtures.json"
+        fixtures.write_text('{"fixtures": [{"match": {}, "response": {"content": "Identifiers are types. [1]"}}]}')
+        program = ROOT / "tests/fakes/node_modules/.bin/llmock"
+        self.child = subprocess.Popen([program, "--host", "0.0.0.0", "--port", str(MODEL), "--log-level", "warn", "--fixtures", fixtures])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.kill()
+        self.child.wait()
 
 
 def check_balance(client: Client) -> None:
@@ -291,13 +349,14 @@ def main() -> None:
             token = (stack.folder / "secrets/admin-token").read_text().strip()
             client = Client("127.0.0.1", HTTPS, token, DOMAIN, stack.folder / "secrets/tls/cert.pem")
             check_tls(stack, client)
-            check_document(client)
+            repository = check_document(client)
             check_balance(client)
             check_limit(client)
             check_networks(stack)
             check_admin()
             check_hardening(stack)
             memory(stack)
+            check_metrics(stack, client, repository)
     except BaseException:
         for name in stack.containers():
             (WORK / f"{name}.log").write_text(run("sh", "-c", f"podman logs {name} 2>&1 | tail -300", check=False))

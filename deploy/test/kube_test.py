@@ -22,7 +22,7 @@ from pathlib import Path
 import yaml
 
 from client import Client
-from podman import HERE, ROOT, podman, run, sample_repository, say, until
+from podman import ROOT, commit, podman, run, sample_repository, say, until
 
 WORK = ROOT / ".run/kube-test"
 NETWORK = "caffeine-kube"
@@ -194,20 +194,13 @@ def podman_logs(name: str) -> str:
     return run("sh", "-c", f"podman logs {name} 2>&1 | tail -40", check=False)
 
 
-def load_repositories(cluster: Cluster) -> None:
+def load_repositories() -> None:
     """The same content four times, of some hundred files."""
     bare = sample_repository(WORK / "git", "small")
     work = WORK / "git/large"
-    run("git", "clone", "--quiet", "--bare", "--no-hardlinks", str(bare / "small.git"), str(work))
-    shutil.rmtree(work)
-    work.mkdir()
     for folder in ("crates", "services"):
         shutil.copytree(ROOT / folder, work / folder, ignore=shutil.ignore_patterns("target", "gen"))
-    environment = {"GIT_CONFIG_GLOBAL": "/dev/null", "PATH": "/usr/bin:/bin"}
-    for arguments in (("init", "--quiet", "--initial-branch", "main"), ("add", "."), ("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--message", "x")):
-        run("git", *arguments, cwd=work, env=environment)
-    for name in ("calm", "a", "b", "c"):
-        run("git", "clone", "--quiet", "--bare", "--no-hardlinks", str(work), str(bare / name / "large.git"), env=environment)
+    commit(work, *(bare / name / "large.git" for name in ("calm", "a", "b", "c")))
 
 
 def rolling(cluster: Cluster, client: Client) -> None:
@@ -253,7 +246,7 @@ def main() -> None:
     begin = time.monotonic()
     cluster = Cluster()
     try:
-        load_repositories(cluster)
+        load_repositories()
         cluster.servers()
         cluster.job("migrate")
         cluster.job("provision")

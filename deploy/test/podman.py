@@ -74,6 +74,22 @@ def sample_repository(folder: Path, name: str = "sample") -> Path:
     work.mkdir(parents=True)
     shutil.copytree(ROOT / "crates/model", work / "model", ignore=shutil.ignore_patterns("target"))
     shutil.copy(ROOT / "ARCHITECTURE.md", work / "README.md")
+    bare = folder / "repositories" / f"{name}.git"
+    commit(work, bare)
+    return bare.parent
+
+
+def wide_repository(bare: Path) -> None:
+    """More batches than a repository's window takes: ninety files, each nearly as large as a batch may be."""
+    work = bare.parent.parent / "wide"
+    work.mkdir()
+    for number in range(90):
+        (work / f"{number}.csv").write_text(f"{number},a,b,c\n" * 50_000)
+    commit(work, bare)
+
+
+def commit(work: Path, *bare: Path) -> None:
+    """Makes a repository of a folder, and bare copies of it."""
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"}
     for arguments in (
         ("init", "--quiet", "--initial-branch", "main"),
@@ -81,6 +97,5 @@ def sample_repository(folder: Path, name: str = "sample") -> Path:
         ("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--message", "Begin"),
     ):
         run("git", *arguments, cwd=work, env=environment)
-    bare = folder / "repositories" / f"{name}.git"
-    run("git", "clone", "--quiet", "--bare", str(work), str(bare), env=environment)
-    return bare.parent
+    for place in bare:
+        run("git", "clone", "--quiet", "--bare", "--no-hardlinks", str(work), str(place), env=environment)
