@@ -39,6 +39,16 @@ class Client:
         assert status < 300, f"{method} {path}: {status} {text.decode()}"
         return json.loads(text)
 
+    def add(self, url: str, seconds: float = 30) -> dict:
+        """Adds a repository. Right after a start a server's name may not be known yet: 503 says to try again, as anybody would."""
+        end = time.monotonic() + seconds
+        while True:
+            status, _, text = self.raw("POST", "/api/v1/repositories", {"url": url})
+            if status < 300:
+                return json.loads(text)
+            assert status == 503 and time.monotonic() < end, f"{url}: {status} {text.decode()}"
+            time.sleep(1)
+
     def value(self, query: str) -> float:
         """The answer of Prometheus to a question with one number, 0 if there is none."""
         found = self.call("GET", f"/api/v1/query?query={urllib.parse.quote(query)}")["data"]["result"]
@@ -65,7 +75,7 @@ class Client:
 
     def document(self, url: str) -> dict:
         """Adds a repository, waits for its run, and checks that there are pages to read. Answers with what it found."""
-        added = self.call("POST", "/api/v1/repositories", {"url": url})
+        added = self.add(url)
         repository, run = added["repository"]["id"], added["run"]["id"]
         events = self.follow(run)
         ended = self.call("GET", f"/api/v1/runs/{run}")

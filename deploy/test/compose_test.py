@@ -153,10 +153,10 @@ def check_metrics(stack: Stack, client: Client, repository: str) -> None:
     """Everything that alerts and dashboards name is scraped, once everything has happened that is counted."""
     prometheus = Client("127.0.0.1", PROMETHEUS, "")
     # A message that is given up: there is no such repository.
-    absent = client.call("POST", "/api/v1/repositories", {"url": "http://git:8000/absent.git"})["run"]["id"]
+    absent = client.add("http://git:8000/absent.git")["run"]["id"]
     # A full window: nobody reads what the cloner sends.
     podman("stop", container("chunker"))
-    wide = client.call("POST", "/api/v1/repositories", {"url": "http://git:8000/wide.git"})["run"]["id"]
+    wide = client.add("http://git:8000/wide.git")["run"]["id"]
     # A model: somebody else's implementation of its API.
     with FakeModel():
         template = client.call("GET", "/api/v1/prompts")["items"][0]["id"]

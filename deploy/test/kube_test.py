@@ -210,7 +210,7 @@ def rolling(cluster: Cluster, client: Client) -> None:
 
     for stage in STAGES:
         cluster.start(stage, "-second")
-    added = [client.call("POST", "/api/v1/repositories", {"url": f"http://git:8000/{name}/large.git"}) for name in ("a", "b", "c")]
+    added = [client.add(f"http://git:8000/{name}/large.git") for name in ("a", "b", "c")]
     runs = [item["run"]["id"] for item in added]
 
     def swap(stage: str) -> None:
