@@ -84,7 +84,7 @@ up: setup ## Leave everything running until Ctrl-C and print the addresses
 # Ready programs to make images from, as $(PROGRAMS)/caffeine; a debug build serves for trying.
 PROGRAMS ?= $(TARGET)/debug
 
-compose-test: setup ## Install on one server with podman, from nothing, and try what it promises (as root)
+compose-test: setup $(FAKES) ## Install on one server with podman, from nothing, and try what it promises (as root)
 	deploy/test/setup containers
 	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
 	deploy/test/images "$(PROGRAMS)"
