@@ -144,7 +144,7 @@ def check_document(client: Client) -> str:
     events = found["events"]
     spread = events[-1][0] - events[0][0]
     # One by one while the run works, not all at its end.
-    assert len(events) > 4 and spread > 0.3 * (events[-1][0] - begin), (len(events), spread)
+    assert len(events) > 4 and spread > 0.25 * found["run"]["seconds"], (len(events), spread, found["run"]["seconds"])
     say(f"documented through nginx: {found['pages']} pages in {time.monotonic() - begin:.1f} s, {len(events)} events over {spread:.1f} s")
     return found["repository"]
 
@@ -167,7 +167,6 @@ def check_metrics(stack: Stack, client: Client, repository: str) -> None:
         podman("start", container("chunker"))
         client.follow(model["run"]["id"] if "run" in model else model["id"])
     until("the cloner goes on", 90, lambda: prometheus.value("sum(caffeine_publish_blocked_seconds_total)") > 0)
-    client.call("POST", f"/api/v1/runs/{wide}/cancel")
     for run_id in (absent, wide):
         client.follow(run_id)
 
