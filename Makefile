@@ -19,10 +19,10 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup setup-tests build test chaos lint fuzz generate demo up compose-test chart-test bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test chaos lint fuzz generate demo up compose-test chart-check chart-test bench-kills bench-fairness clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Bring the servers and the cargo tools into .tools/
 	@scripts/setup
@@ -90,11 +90,15 @@ compose-test: setup $(FAKES) ## Install on one server with podman, from nothing,
 	deploy/test/images "$(PROGRAMS)"
 	.tools/operate/bin/python deploy/test/compose_test.py
 
-chart-test: setup ## Lint, render and validate the chart, test alerts and dashboards, run it with podman (as root)
-	deploy/test/setup containers
+chart-check: setup ## Lint, render and validate the chart; test alerts, dashboards and Compose files (half a minute, no containers)
+	deploy/test/setup chart
 	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
 	CAFFEINE="$(PROGRAMS)/caffeine" .tools/operate/bin/python deploy/test/chart_test.py
 	.tools/operate/bin/python deploy/test/observability_test.py
+	.tools/operate/bin/python deploy/test/files_test.py
+
+chart-test: chart-check ## The same, and run the chart's Deployments with podman, one replaced under load (as root)
+	deploy/test/setup containers
 	deploy/test/images "$(PROGRAMS)"
 	.tools/operate/bin/python deploy/test/kube_test.py
 
