@@ -19,10 +19,10 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup setup-tests build test api-test chaos lint fuzz generate demo up bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test api-test chaos lint fuzz generate demo up compose-test chart-check chart-test bench-kills bench-fairness clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Bring the servers and the cargo tools into .tools/
 	@scripts/setup
@@ -79,6 +79,7 @@ lint: setup ## Check format, clippy, licences, dependency edges, scripts and gen
 	scripts/check-edges
 	python3 -m unittest discover --quiet scripts/tests
 	$(WITH_SERVERS) scripts/generate --check
+	deploy/test/setup && deploy/k8s/render --check && deploy/observability/generate-dashboards --check
 
 fuzz: ## Feed invented bytes to every parser of foreign input (FUZZ_SECONDS=600 each, FUZZ_TARGET='…' for some)
 	@scripts/setup fuzz
@@ -86,12 +87,34 @@ fuzz: ## Feed invented bytes to every parser of foreign input (FUZZ_SECONDS=600 
 
 generate: setup ## Renew generated files
 	$(WITH_SERVERS) scripts/generate
+	deploy/observability/generate-dashboards && deploy/test/setup && deploy/k8s/render
 
 demo: setup ## Document a repository (REPO=path or address; this project if not given)
 	@scripts/demo
 
 up: setup ## Leave everything running until Ctrl-C and print the addresses
 	cargo run --locked --package caffeine -- up --data .run/up
+
+# Ready programs to make images from, as $(PROGRAMS)/caffeine; a debug build serves for trying.
+PROGRAMS ?= $(TARGET)/debug
+
+compose-test: setup $(FAKES) ## Install on one server with podman, from nothing, and try what it promises (as root)
+	deploy/test/setup containers
+	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
+	deploy/test/images "$(PROGRAMS)"
+	.tools/operate/bin/python deploy/test/compose_test.py
+
+chart-check: setup ## Lint, render and validate the chart; test alerts, dashboards and Compose files (half a minute, no containers)
+	deploy/test/setup chart
+	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
+	CAFFEINE="$(PROGRAMS)/caffeine" .tools/operate/bin/python deploy/test/chart_test.py
+	.tools/operate/bin/python deploy/test/observability_test.py
+	.tools/operate/bin/python deploy/test/files_test.py
+
+chart-test: chart-check ## The same, and run the chart's Deployments with podman, one replaced under load (as root)
+	deploy/test/setup containers
+	deploy/test/images "$(PROGRAMS)"
+	.tools/operate/bin/python deploy/test/kube_test.py
 
 bench-kills: ## Kill workers and brokers, this system's and the older stack's (12 min, release build first)
 	@bench/kills

@@ -1,0 +1,123 @@
+{{/* Everything is named <release>-<part>. */}}
+{{- define "caffeine.name" -}}
+{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Labels of an object: (dict "root" $ "part" "gateway") */}}
+{{- define "caffeine.labels" -}}
+{{ include "caffeine.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- end }}
+
+{{- define "caffeine.selector" -}}
+app.kubernetes.io/name: caffeinecode
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .part }}
+{{- end }}
+
+{{/* All pods of the release, whatever part. */}}
+{{- define "caffeine.everyone" -}}
+app.kubernetes.io/name: caffeinecode
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* (dict "root" $ "image" "caffeine" "digest" "sha256:…") */}}
+{{- define "caffeine.image" -}}
+{{- $image := .root.Values.image -}}
+{{ $image.registry }}/{{ .image }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ $image.tag | default .root.Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* What every pod has: nobody's account, no root, nothing to gain. */}}
+{{- define "caffeine.pod" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile: { type: RuntimeDefault }
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{- range . }}
+  - name: {{ . }}
+{{- end }}{{ end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "caffeine.container" -}}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* Pods of a part on different nodes and zones, as far as there are some: (dict "root" $ "part" "gateway") */}}
+{{- define "caffeine.spread" -}}
+topologySpreadConstraints:
+{{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "caffeine.selector" $ | nindent 8 }}
+{{- end }}
+{{- end }}
+
+{{/* Who a program is to the broker: (dict "root" $ "key" "gateway.nk") gives a mounted file of the identities' Secret. */}}
+{{- define "caffeine.nats" -}}
+- { name: CAFFEINE_NATS_URL, value: {{ .Values.nats.url | quote }} }
+- { name: CAFFEINE_NATS_NKEY_FILE, value: /identity/nkey }
+{{- with .Values.nats.prefix }}
+- { name: CAFFEINE_NATS_PREFIX, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
+
+{{/* The file of trusted authorities, if there is one. */}}
+{{- define "caffeine.trust.env" -}}
+{{- if .Values.trustedAuthorities.configMap }}
+- { name: SSL_CERT_FILE, value: /authorities/ca.crt }
+{{- end }}
+{{- end }}
+{{- define "caffeine.trust.mount" -}}
+{{- if .Values.trustedAuthorities.configMap }}
+- { name: authorities, mountPath: /authorities, readOnly: true }
+{{- end }}
+{{- end }}
+{{- define "caffeine.trust.volume" -}}
+{{- with .Values.trustedAuthorities }}{{ if .configMap }}
+- name: authorities
+  configMap:
+    name: {{ .configMap }}
+    items: [{ key: {{ .key }}, path: ca.crt }]
+{{- end }}{{ end }}
+{{- end }}
+
+{{/* Whether a part's number of pods is somebody else's decision. */}}
+{{- define "caffeine.scaled" -}}
+{{- if and (ne .root.Values.scaling.mode "none") (or (eq .part "gateway") (hasKey .root.Values.scaling.stages .part)) }}yes{{ end -}}
+{{- end }}
+
+{{/* Secrets that only one service has, as a list of name, key, variable and file. */}}
+{{- define "caffeine.secrets" -}}
+{{- $values := .root.Values -}}
+{{- if eq .part "gateway" }}
+- { secret: {{ $values.gateway.adminToken.secret }}, key: {{ $values.gateway.adminToken.key }}, variable: CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE, file: admin-token }
+{{- end }}
+{{- if and (eq .part "cloner") $values.cloner.credentialKey.secret }}
+- { secret: {{ $values.cloner.credentialKey.secret }}, key: {{ $values.cloner.credentialKey.key }}, variable: CAFFEINE_CLONER_CREDENTIAL_KEY_FILE, file: credential-key }
+{{- end }}
+{{- if and (eq .part "doc-writer") $values.docWriter.modelKey.secret }}
+- { secret: {{ $values.docWriter.modelKey.secret }}, key: {{ $values.docWriter.modelKey.key }}, variable: CAFFEINE_DOC_WRITER_ANTHROPIC_API_KEY_FILE, file: model-key }
+{{- end }}
+{{- end }}

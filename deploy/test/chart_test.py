@@ -1,0 +1,274 @@
+"""make chart-test, first half: what can be said of the chart without running it.
+
+Every value set is linted and rendered; every object is validated against the schemas of several versions of Kubernetes,
+or of KEDA; and every variable, argument, port, probe, stream and key in it must be one that our programs know.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from functools import cache
+from pathlib import Path
+
+import kubernetes_validate
+import yaml
+from cloudcoil.models.keda.v1alpha1 import ScaledObject
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "deploy/helm/caffeinecode"
+HELM = str(ROOT / ".tools/bin/helm")
+PROGRAM = os.environ["CAFFEINE"]
+VERSIONS = ("1.33", "1.35", "1.37")
+SETS = sorted((CHART / "ci").glob("*-values.yaml"))
+# Other operators' objects: KEDA's have a schema here, those of Prometheus are read by promtool elsewhere.
+FOREIGN = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([HELM, *arguments], text=True, capture_output=True, check=False)
+
+
+@cache
+def objects(values: Path) -> list[dict]:
+    done = helm("template", "caffeine", str(CHART), "--namespace", "caffeine", "--values", str(values))
+    if done.returncode != 0:
+        sys.exit(f"{values.name}: {done.stderr}")
+    return [item for item in yaml.safe_load_all(done.stdout) if item]
+
+
+def of_kind(values: Path, *kinds: str) -> list[dict]:
+    return [item for item in objects(values) if item["kind"] in kinds]
+
+
+def pods(values: Path) -> list[tuple[str, dict, dict]]:
+    """Every pod: its part, its template and its only container."""
+    found = []
+    for item in of_kind(values, "Deployment", "Job"):
+        template = item["spec"]["template"]
+        assert len(template["spec"]["containers"]) == 1
+        found.append((template["metadata"]["labels"]["app.kubernetes.io/component"], template, template["spec"]["containers"][0]))
+    return found
+
+
+def caffeine(*arguments: str, **environment: str) -> str:
+    base = {"PATH": os.environ["PATH"], "HOME": "/"}
+    done = subprocess.run([PROGRAM, *arguments], text=True, capture_output=True, check=False, env={**base, **environment})
+    return done.stdout + done.stderr
+
+
+def pipeline() -> dict[str, tuple[str, str]]:
+    """Consumers of the generated document: durable → (stream, service)."""
+    rows = re.findall(r"^\| (`[^|]+`) \| ([a-z-]+) \| ([A-Z]+) \| ", (ROOT / "docs/PIPELINE.md").read_text(), re.M)
+    return {name: (stream, service) for names, service, stream in rows for name in re.findall(r"`([^`]+)`", names)}
+
+
+class Rendering(unittest.TestCase):
+    def test_five_value_sets_are_linted(self) -> None:
+        self.assertEqual(len(SETS), 5)
+        for values in SETS:
+            done = helm("lint", "--strict", str(CHART), "--values", str(values))
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_values_that_nobody_knows_are_refused(self) -> None:
+        for wrong in ("scaling.mode=kedo", "replica=1", "services.cloner.grace=0", "ingress.enabled=true", "nats.url=nats://u:p@h",
+                      "settings.CAFFEINE_GATEWAY_ADMIN_TOKEN=cc_x", "image.digest=latest", "scaling.triggers.cloner[0].lag=65"):
+            self.assertNotEqual(helm("template", "x", str(CHART), "--set", wrong).returncode, 0, wrong)
+
+    def test_objects_are_what_kubernetes_takes(self) -> None:
+        for values in SETS:
+            for item in objects(values):
+                if item["kind"] in FOREIGN:
+                    continue
+                for version in VERSIONS:
+                    with self.subTest(values=values.name, kind=item["kind"], name=item["metadata"]["name"], version=version):
+                        kubernetes_validate.validate(item, version, strict=True)
+
+    def test_a_wrong_object_is_not_taken(self) -> None:
+        deployment = yaml.safe_load(yaml.safe_dump(of_kind(SETS[0], "Deployment")[0]))
+        deployment["spec"]["template"]["spec"]["containers"][0]["livenesProbe"] = {}
+        with self.assertRaises(kubernetes_validate.ValidationError):
+            kubernetes_validate.validate(deployment, VERSIONS[0], strict=True)
+
+    def test_scaled_objects_are_what_keda_takes(self) -> None:
+        scaled = [item for values in SETS for item in of_kind(values, "ScaledObject")]
+        self.assertEqual({item["metadata"]["name"] for item in scaled}, {f"caffeine-{stage}" for stage in ("cloner", "chunker", "embedder", "doc-writer")})
+        for item in scaled:
+            ScaledObject.model_validate(item)
+        broken = {**scaled[0], "spec": {**scaled[0]["spec"], "maxReplicaCount": "many"}}
+        with self.assertRaises(ValueError):
+            ScaledObject.model_validate(broken)
+
+    def test_names_are_unique(self) -> None:
+        for values in SETS:
+            names = [(item["kind"], item["metadata"]["name"]) for item in objects(values)]
+            self.assertEqual(len(names), len(set(names)), values.name)
+
+    def test_deploy_k8s_is_current(self) -> None:
+        done = subprocess.run([ROOT / "deploy/k8s/render", "--check"], text=True, capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class Programs(unittest.TestCase):
+    """The chart says nothing that the programs do not know."""
+
+    def settings(self, values: Path, container: dict) -> dict[str, str]:
+        names = [source["configMapRef"]["name"] for source in container.get("envFrom", [])]
+        found: dict[str, str] = {}
+        for item in of_kind(values, "ConfigMap"):
+            if item["metadata"]["name"] in names:
+                found |= item["data"] or {}
+        return found | {entry["name"]: entry["value"] for entry in container.get("env", [])}
+
+    def test_variables(self) -> None:
+        documented = set(re.findall(r"CAFFEINE_[A-Z_]+", (ROOT / "docs/configuration.md").read_text()))
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            for values in SETS:
+                for part, _, container in pods(values):
+                    settings = {name: value for name, value in self.settings(values, container).items() if name.startswith("CAFFEINE_")}
+                    if part == "frontend":
+                        self.assertFalse(settings)
+                        continue
+                    for name in settings:
+                        self.assertIn(name.removesuffix("_FILE"), documented | {name.removesuffix("_FILE") for name in documented}, part)
+                    # Read by the program itself; servers are not asked, and files are not there.
+                    asked = {name: file.name if name.endswith("_FILE") else value for name, value in settings.items() if "_URL" not in name or "ANTHROPIC" in name}
+                    report = caffeine("doctor", **asked)
+                    self.assertNotIn("unknown", report, (values.name, part))
+                    self.assertIn("settings of housekeeper: understood", report)
+        self.assertIn("unknown", caffeine("doctor", CAFFEINE_CLONER_CACHE_DIR="/x"))
+
+    def test_arguments(self) -> None:
+        roles = set(re.findall(r"- ([a-z-]+):", caffeine("serve", "--help")))
+        profiles = set(re.findall(r"- ([a-z-]+):", caffeine("provision", "--help")))
+        for values in SETS:
+            for part, _, container in pods(values):
+                arguments = container.get("args", [])
+                if part in ("migrate", "frontend"):
+                    self.assertIn(arguments, ([], ["migrate"]))
+                elif part == "provision":
+                    self.assertEqual(arguments[:2], ["provision", "--profile"])
+                    self.assertIn(arguments[2], profiles)
+                else:
+                    self.assertEqual(arguments, ["serve", part])
+                    self.assertIn(part, roles)
+        self.assertIn("--roles", caffeine("migrate", "--help"))
+
+    def test_ports_and_probes(self) -> None:
+        dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
+        health = re.search(r"CAFFEINE_HEALTH_LISTEN=0\.0\.0\.0:(\d+)", dockerfile).group(1)  # type: ignore[union-attr]
+        api = re.search(r"CAFFEINE_GATEWAY_LISTEN=0\.0\.0\.0:(\d+)", dockerfile).group(1)  # type: ignore[union-attr]
+        paths = set(re.findall(r'"(/[a-z]+)"\) =>', (ROOT / "crates/kit/src/health.rs").read_text()))
+        self.assertEqual(paths, {"/livez", "/readyz", "/metrics"})
+        nginx = "".join(file.read_text() for file in (ROOT / "deploy/nginx").glob("*.conf"))
+        for values in SETS:
+            for part, template, container in pods(values):
+                if "ports" not in container:
+                    continue
+                ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+                wanted = {"metrics": int(health)}
+                if part == "gateway":
+                    wanted["http"] = int(api)
+                if part == "frontend":
+                    wanted = {"http": 8080, "health": 8081}
+                    self.assertTrue("listen 8080;" in nginx and "listen 8081;" in nginx and "location = /livez" in nginx)
+                self.assertEqual(ports, wanted, part)
+                for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                    asked = container[probe]["httpGet"]
+                    self.assertIn(asked["path"], paths)
+                    self.assertEqual(asked["port"], "health" if part == "frontend" else "metrics")
+                self.assertEqual(container["livenessProbe"]["httpGet"]["path"], "/livez")
+
+    def test_triggers(self) -> None:
+        consumers = pipeline()
+        self.assertGreater(len(consumers), 8)
+        for values in SETS:
+            prefix = yaml.safe_load(values.read_text()).get("nats", {}).get("prefix", "")
+            for item in of_kind(values, "ScaledObject"):
+                for trigger in item["spec"]["triggers"]:
+                    told = trigger["metadata"]
+                    stream, service = consumers[told["consumer"]]
+                    self.assertEqual(told["stream"], f"{prefix}_{stream}" if prefix else stream)
+                    self.assertEqual(item["metadata"]["name"], f"caffeine-{service}")
+        scaled = {trigger["metadata"]["consumer"] for item in of_kind(CHART / "ci/keda-values.yaml", "ScaledObject") for trigger in item["spec"]["triggers"]}
+        self.assertEqual(scaled | {"projector"}, set(consumers), "a consumer that scales nothing")
+
+    def test_identities(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            caffeine("users", f"{folder}/x")
+            keys = {file.name for file in Path(folder, "x").glob("*.nk")}
+        mounted = set()
+        for part, template, _ in pods(SETS[-1]):
+            for volume in template["spec"].get("volumes", []):
+                for entry in volume.get("secret", {}).get("items", []):
+                    mounted |= {entry["key"]} if entry["key"].endswith(".nk") else set()
+        self.assertEqual(mounted, keys)
+
+
+class Hardening(unittest.TestCase):
+    def test_pods_are_nobody(self) -> None:
+        for values in SETS:
+            for part, template, container in pods(values):
+                pod = template["spec"]
+                self.assertFalse(pod["automountServiceAccountToken"])
+                self.assertTrue(pod["securityContext"]["runAsNonRoot"] and pod["securityContext"]["runAsUser"] == 65532)
+                self.assertTrue(container["securityContext"]["readOnlyRootFilesystem"], part)
+                self.assertEqual(container["securityContext"]["capabilities"], {"drop": ["ALL"]})
+                self.assertIn("memory", container["resources"]["limits"])
+
+    def test_secrets_are_files(self) -> None:
+        for values in SETS:
+            for part, _, container in pods(values):
+                for entry in container.get("env", []):
+                    self.assertNotIn("valueFrom", entry)
+                    if re.search(r"TOKEN|NKEY|DATABASE_URL|_KEY$|_KEY_FILE", entry["name"]) and "PUBLIC" not in entry["name"]:
+                        self.assertTrue(entry["name"].endswith("_FILE"), entry["name"])
+
+    def test_a_pod_has_its_own_identity_only(self) -> None:
+        for values in SETS:
+            for part, template, _ in pods(values):
+                if part in ("migrate", "provision"):
+                    continue
+                keys = {entry["key"] for volume in template["spec"].get("volumes", []) for entry in volume.get("secret", {}).get("items", []) if "." in entry["key"]}
+                self.assertLessEqual(keys, {f"{part}.nk", f"{part}.database-url"})
+
+    def test_grace_is_longer_than_the_drain(self) -> None:
+        for values in SETS:
+            for part, template, container in pods(values):
+                drain = {entry["name"]: entry.get("value") for entry in container.get("env", [])}.get("CAFFEINE_SHUTDOWN_GRACE_SECONDS")
+                if drain:
+                    self.assertGreaterEqual(template["spec"]["terminationGracePeriodSeconds"], int(drain) + 10 + 5 * (part == "gateway"))
+
+    def test_images_come_from_the_registry_of_the_house(self) -> None:
+        for part, _, container in pods(CHART / "ci/airgapped-values.yaml"):
+            self.assertRegex(container["image"], r"^registry\.corp/mirror/caffeinecode/[a-z-]+@sha256:[0-9a-f]{64}$", part)
+
+    def test_every_pod_is_denied_by_default(self) -> None:
+        for values in SETS:
+            policies = of_kind(values, "NetworkPolicy")
+            if not policies:
+                self.assertEqual(values.name, "minimal-values.yaml")
+                continue
+            deny = next(policy["spec"] for policy in policies if policy["metadata"]["name"] == "caffeine-deny")
+            self.assertEqual(sorted(deny["policyTypes"]), ["Egress", "Ingress"])
+            self.assertFalse("ingress" in deny or "egress" in deny)
+            for part, template, _ in pods(values):
+                labels = template["metadata"]["labels"].items()
+                self.assertLessEqual(deny["podSelector"]["matchLabels"].items(), labels, part)
+            # Only those three leave the house.
+            out = {policy["metadata"]["name"] for policy in policies if "-out-" in policy["metadata"]["name"]}
+            self.assertEqual(out, {"caffeine-out-cloner", "caffeine-out-doc-writer", "caffeine-out-gateway"})
+
+    def test_number_of_pods_has_one_master(self) -> None:
+        for values in SETS:
+            scaled = {item["spec"]["scaleTargetRef"]["name"] for item in of_kind(values, "ScaledObject", "HorizontalPodAutoscaler")}
+            for item in of_kind(values, "Deployment"):
+                self.assertNotEqual("replicas" in item["spec"], item["metadata"]["name"] in scaled, item["metadata"]["name"])
+
+
+if __name__ == "__main__":
+    unittest.main()

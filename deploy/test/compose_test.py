@@ -1,0 +1,370 @@
+"""make compose-test: the one-server installation from nothing, with podman, and what it promises.
+
+The compose files are the shipped ones, merged by podman-compose. Two things are done here that a container engine does
+elsewhere: health checks are run (podman leaves that to systemd), and the conditions of `depends_on` are waited for
+(podman 4 cannot). Public images are stood in for by those of deploy/test/images; Grafana is left out, none can be had.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+from client import Client
+from podman import HERE, ROOT, HealthTimers, inspect, podman, run, sample_repository, say, until, wide_repository
+
+sys.path.insert(0, str(ROOT / "deploy/observability"))
+import metrics  # noqa: E402
+
+PROJECT = "caffeine-test"
+DOMAIN = "caffeine.test"
+HTTPS, HTTP, ADMINER, PROMETHEUS, MODEL = 18443, 18080, 18090, 18091, 18092
+VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)  # type: ignore[union-attr]
+BASE = "docker.io/library/debian:bookworm-slim"
+LEFT_OUT = {"grafana", "acme"}
+GOAL_MIB = 2048
+WORK = ROOT / ".run/compose-test"
+
+
+def container(service: str, number: int = 1) -> str:
+    return f"{PROJECT}_{service}_{number}"
+
+
+class Stack:
+    """The compose project in a copy of deploy/, with a git host beside it."""
+
+    def __init__(self) -> None:
+        shutil.rmtree(WORK, ignore_errors=True)
+        for folder in ("compose", "observability"):
+            shutil.copytree(ROOT / "deploy" / folder, WORK / folder, ignore=shutil.ignore_patterns("secrets", ".env", "settings.env"))
+        self.folder = WORK / "compose"
+        self.repositories = sample_repository(WORK / "git")
+        wide_repository(self.repositories / "wide.git")
+        self.environment = {"ENGINE": "podman", "VERSION": VERSION, "PATH": sys_path(), "CONTAINERS_CONF": str(HERE / "containers.conf")}
+        run(str(self.folder / "init"), "--domain", DOMAIN, env=self.environment)
+        with (self.folder / "settings.env").open("a") as settings:
+            settings.write("CAFFEINE_CLONER_ALLOW_HOSTS=git:8000\n")
+            settings.write(f"CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL=http://host.containers.internal:{MODEL}\nCAFFEINE_DOC_WRITER_EGRESS=approved\n")
+        with (self.folder / ".env").open("a") as variables:
+            variables.write(f"HTTPS_PORT={HTTPS}\nHTTP_PORT={HTTP}\nADMINER_PORT={ADMINER}\nPROMETHEUS_PORT={PROMETHEUS}\n")
+        text = (self.folder / ".env").read_text().replace("GATEWAYS=1", "GATEWAYS=2").replace("=caffeine\n", f"={PROJECT}\n")
+        (self.folder / ".env").write_text(text)
+        self.variables = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        self.services = self._merge()
+        self.down()
+
+    def _merge(self) -> dict:
+        files = [part for file in self.variables["COMPOSE_FILE"].split(":") for part in ("-f", file)]
+        merged = yaml.safe_load(self.compose(*files, "config"))
+        merged["services"]["git"] = {
+            "image": "localhost/caffeine-git:test", "networks": ["out"],
+            "volumes": [f"{self.repositories}:/repositories:ro"],
+        }
+        services = {name: spec for name, spec in merged["services"].items() if name not in LEFT_OUT}
+        merged["services"] = {name: {k: v for k, v in spec.items() if k not in ("depends_on", "scale")} for name, spec in services.items()}
+        (self.folder / "merged.yaml").write_text(yaml.safe_dump(merged))
+        return services
+
+    def compose(self, *arguments: str, check: bool = True) -> str:
+        return run("podman-compose", *arguments, check=check, cwd=self.folder, env={**self.environment, **self.variables})
+
+    def up(self) -> None:
+        waiting = dict(self.services)
+        while waiting:
+            ready = [name for name, spec in waiting.items() if all(self.holds(*on) for on in spec.get("depends_on", {}).items())]
+            if not ready:
+                time.sleep(0.3)
+                continue
+            scale = [part for name in ready if (count := int(waiting[name].get("scale", 1))) > 1 for part in ("--scale", f"{name}={count}")]
+            self.compose("-f", "merged.yaml", "up", "-d", *scale, *ready)
+            for name in ready:
+                del waiting[name]
+
+    def holds(self, service: str, condition: dict) -> bool:
+        if not podman("ps", "-aq", "--filter", f"name=^{container(service)}$"):
+            return False
+        state = inspect(container(service))["State"]
+        if condition["condition"] == "service_completed_successfully":
+            assert state["Running"] or not state["ExitCode"], podman("logs", container(service))
+            return not state["Running"] and bool(state["FinishedAt"])
+        return self.is_healthy(container(service))
+
+    @staticmethod
+    def is_healthy(name: str) -> bool:
+        state = inspect(name)["State"]
+        return (state.get("Health") or state.get("Healthcheck"))["Status"] == "healthy"
+
+    def containers(self) -> list[str]:
+        return podman("ps", "--filter", f"label=io.podman.compose.project={PROJECT}", "--format", "{{.Names}}").split()
+
+    def down(self) -> None:
+        # What podman-compose forgets, the second gateway, would meet the next run with the keys of this one.
+        for name in podman("ps", "-aq", "--filter", f"label=io.podman.compose.project={PROJECT}").split():
+            podman("rm", "--force", "--time", "5", name, check=False)
+        self.compose("-f", "merged.yaml", "down", "--volumes", "--timeout", "20", check=False)
+
+
+def sys_path() -> str:
+    return f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def check_tls(stack: Stack, client: Client) -> None:
+    status, headers, _ = client.raw("GET", "/api/v1/health", token=False)
+    assert status == 200 and "strict-transport-security" in headers, (status, headers)
+    status, headers, _ = Client("127.0.0.1", HTTP, "", DOMAIN).raw("GET", "/x", token=False)
+    assert status == 308 and headers["location"] == f"https://{DOMAIN}:{HTTPS}/x", (status, headers)
+    assert client.raw("GET", "/api/v1/repositories", token=False)[0] == 401
+    connection = client.connection()
+    assert connection.sock.version() in ("TLSv1.2", "TLSv1.3")
+    stranger = ssl.create_default_context()
+    try:
+        stranger.wrap_socket(Client("127.0.0.1", HTTPS, "").connection().sock or _plain(), server_hostname=DOMAIN)
+        raise AssertionError("a certificate that nobody vouches for was taken")
+    except ssl.SSLCertVerificationError:
+        say(f"TLS: {connection.sock.version()}, plain HTTP is sent on, a call without a token answers 401")
+
+
+def _plain():  # noqa: ANN202
+    import socket
+
+    return socket.create_connection(("127.0.0.1", HTTPS))
+
+
+def check_document(client: Client) -> str:
+    begin = time.monotonic()
+    found = client.document("http://git:8000/sample.git")
+    events = found["events"]
+    spread = events[-1][0] - events[0][0]
+    # One by one while the run works, not all at its end.
+    assert len(events) > 4 and spread > 0.25 * found["run"]["seconds"], (len(events), spread, found["run"]["seconds"])
+    say(f"documented through nginx: {found['pages']} pages in {time.monotonic() - begin:.1f} s, {len(events)} events over {spread:.1f} s")
+    return found["repository"]
+
+
+def check_metrics(stack: Stack, client: Client, repository: str) -> None:
+    """Everything that alerts and dashboards name is scraped, once everything has happened that is counted."""
+    prometheus = Client("127.0.0.1", PROMETHEUS, "")
+    # A message that is given up: there is no such repository.
+    absent = client.add("http://git:8000/absent.git")["run"]["id"]
+    # A full window: nobody reads what the cloner sends.
+    podman("stop", container("chunker"))
+    wide = client.add("http://git:8000/wide.git")["run"]["id"]
+    # A model: somebody else's implementation of its API.
+    with FakeModel():
+        template = client.call("GET", "/api/v1/prompts")["items"][0]["id"]
+        asked = {"documents": [{"writer": "template", "template_id": template, "query": "identifier"}]}
+        model = client.call("POST", f"/api/v1/repositories/{repository}/runs", asked)
+        full = "max(caffeine_stream_messages{stream='FILES'})"
+        until("the window is full", 90, lambda: prometheus.value(full) >= 64)
+        podman("start", container("chunker"))
+        client.follow(model["run"]["id"] if "run" in model else model["id"])
+    until("the cloner goes on", 90, lambda: prometheus.value("sum(caffeine_publish_blocked_seconds_total)") > 0)
+    for run_id in (absent, wide):
+        client.follow(run_id)
+
+    def names() -> set[str]:
+        return set(prometheus.call("GET", "/api/v1/label/__name__/values")["data"])
+
+    try:
+        until("every metric was scraped", 60, lambda: not metrics.missing(names()))
+    except AssertionError:
+        raise AssertionError(f"never scraped: {metrics.missing(names())}") from None
+    firing = prometheus.call("GET", "/api/v1/rules?type=alert")["data"]["groups"]
+    assert sum(len(group["rules"]) for group in firing) > 20 and all(rule["health"] == "ok" for group in firing for rule in group["rules"])
+    dead = prometheus.value("sum(ALERTS{alertname='CaffeineDeadLetters'})")
+    assert dead == 1, "a dead letter raised no alert"
+    say(f"metrics: all {len(metrics.wanted())} that alerts and dashboards name were scraped, and a dead letter raised its alert")
+
+
+class FakeModel:
+    """A running llmock (npm @copilotkit/aimock)."""
+
+    def __enter__(self) -> "FakeModel":
+        fixtures = WORK / "fixtures.json"
+        fixtures.write_text('{"fixtures": [{"match": {}, "response": {"content": "Identifiers are types. [1]"}}]}')
+        program = ROOT / "tests/fakes/node_modules/.bin/llmock"
+        self.child = subprocess.Popen([program, "--host", "0.0.0.0", "--port", str(MODEL), "--log-level", "warn", "--fixtures", fixtures])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.kill()
+        self.child.wait()
+
+
+def check_balance(client: Client) -> None:
+    for _ in range(12):
+        client.raw("GET", "/api/v1/health", token=False)
+    log = podman("logs", container("nginx"))
+    upstreams = set(re.findall(r'"upstream":"([0-9.]+:8080)"', log))
+    assert len(upstreams) == 2, f"gateways that were asked: {upstreams}"
+    say(f"load balancing: both gateways were asked ({', '.join(sorted(upstreams))})")
+
+
+def check_limit(client: Client) -> None:
+    time.sleep(3)  # The bucket is full again.
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: client.raw("GET", "/api/v1/health", token=False), range(300)))
+    limited = [answer for answer in answers if answer[0] == 429]
+    passed = sum(answer[0] == 200 for answer in answers)
+    assert limited and passed >= 60 and len(limited) + passed == 300, (len(limited), passed)
+    assert all("application/problem+json" in headers["content-type"] and headers["retry-after"] for _, headers, _ in limited)
+    time.sleep(2)
+    assert client.raw("GET", "/api/v1/health", token=False)[0] == 200, "still refused two seconds later"
+    say(f"limit: of 300 calls at once {passed} passed and {len(limited)} answered 429")
+
+
+def check_networks(stack: Stack) -> None:
+    """From another machine and from another container network: what answers, whichever address and port is tried?"""
+    with Outside() as outside:
+        ports = (3000, 4222, 5432, 6222, 8080, 8081, 8090, 8222, 8443, 9090, 9100, ADMINER, PROMETHEUS, HTTP, HTTPS)
+        opened = set(outside.run(tries([(outside.host, port) for port in ports])).split())
+        nginx = {f"{outside.host}:{HTTP}", f"{outside.host}:{HTTPS}"}
+        # Another process of this machine may listen on all addresses; what we publish is what counts.
+        ours = opened - {f"{outside.host}:{port}" for port in ports if port not in published(stack)}
+        assert ours == nginx, f"answers another machine: {sorted(ours)}"
+        say(f"from another machine: {len(ports)} ports of the host tried, only nginx answered ({', '.join(sorted(ours))})")
+    own = sorted({net["IPAddress"] for name in stack.containers() for net in inspect(name)["NetworkSettings"]["Networks"].values()})
+    targets = [(address, port) for address in own for port in (4222, 5432, 8080, 8081, 8222, 8443, 9090, 9100)]
+    podman("network", "create", "--opt", "isolate=true", f"{PROJECT}-outside")
+    try:
+        opened = set(podman("run", "--rm", "--network", f"{PROJECT}-outside", BASE, "bash", "-c", tries(targets)).split())
+    finally:
+        podman("network", "rm", "--force", f"{PROJECT}-outside")
+    assert not opened, f"answers another container network: {sorted(opened)}"
+    say(f"from another container network: {len(targets)} addresses and ports of the containers tried, none answered")
+    # nginx's own network sees the gateways and nothing behind them.
+    behind = [("gateway", 8080), ("postgres", 5432), ("nats", 4222), ("nats", 8222), ("adminer", 8080), ("prometheus", 9090), ("cloner", 9100)]
+    inside = podman("exec", container("nginx"), "bash", "-c", tries(behind)).split()
+    assert inside == ["gateway:8080"], inside
+    say("from nginx: the gateways answer, database, broker, Adminer, Prometheus and workers do not")
+
+
+def tries(targets: list[tuple[str, int]]) -> str:
+    """A script that prints which of the targets take a connection, forty at a time."""
+    lines = [f"(timeout 3 bash -c '</dev/tcp/{host}/{port}' 2>/dev/null && echo {host}:{port}) &" for host, port in targets]
+    parts = ["\n".join([*lines[i : i + 40], "wait"]) for i in range(0, len(lines), 40)]
+    return "\n".join(parts) + "\ntrue\n"
+
+
+def published(stack: Stack) -> set[int]:
+    ports = podman("ps", "--filter", f"label=io.podman.compose.project={PROJECT}", "--format", "{{.Ports}}")
+    return {int(port) for port in re.findall(r":(\d+)->", ports)}
+
+
+class Outside:
+    """Another machine: a network namespace with a cable to this one."""
+
+    def __init__(self) -> None:
+        self.name, self.cable, self.host = "caffeine-out", "caffeine-cable", "198.18.7.1"
+
+    def __enter__(self) -> "Outside":
+        self.__exit__()
+        for line in (
+            f"netns add {self.name}", f"link add {self.cable} type veth peer name eth0 netns {self.name}",
+            f"addr add {self.host}/24 dev {self.cable}", f"link set {self.cable} up",
+            f"-n {self.name} addr add 198.18.7.2/24 dev eth0", f"-n {self.name} link set eth0 up",
+        ):
+            run("ip", *line.split())
+        return self
+
+    def run(self, script: str) -> str:
+        return run("ip", "netns", "exec", self.name, "bash", "-c", script)
+
+    def __exit__(self, *_: object) -> None:
+        run("ip", "link", "del", self.cable, check=False)
+        run("ip", "netns", "del", self.name, check=False)
+
+
+def check_admin() -> None:
+    for name, port, path in (("Adminer", ADMINER, "/"), ("Prometheus", PROMETHEUS, "/-/ready")):
+        status = until(f"{name} on loopback", 20, lambda: quietly(lambda: Client("127.0.0.1", port, "").raw("GET", path, token=False)[0]))
+        assert status == 200, (name, status)
+    query = '/api/v1/query?query=count%20by%20(service)%20(up{job="caffeine"}==1)'
+    prometheus = Client("127.0.0.1", PROMETHEUS, "")
+
+    def scraped() -> dict:
+        return {row["metric"]["service"]: int(row["value"][1]) for row in prometheus.call("GET", query)["data"]["result"]}
+
+    wanted = {"gateway": 2, "cloner": 1, "chunker": 1, "embedder": 1, "doc-writer": 1, "housekeeper": 1}
+    until("every service is scraped", 60, lambda: scraped() == wanted)
+    say("admin network: Adminer and Prometheus answer on loopback, Prometheus scrapes all services")
+
+
+def quietly(question):  # noqa: ANN001, ANN201
+    try:
+        return question()
+    except OSError:
+        return None
+
+
+def check_hardening(stack: Stack) -> None:
+    for name in stack.containers():
+        state = inspect(name)
+        if not state["ImageName"].startswith("localhost/caffeine") or "git" in state["ImageName"]:
+            continue
+        user = podman("exec", name, "id", "-u").strip()
+        assert state["HostConfig"]["ReadonlyRootfs"] and user == "65532", (name, user)
+        assert not quietly_exec(name, "touch /x") and not state["EffectiveCaps"], (name, state["EffectiveCaps"])
+        sbom = podman("exec", name, "bash", "-c", "cat /usr/share/sbom/*.json | head -c 400")
+        assert '"CycloneDX"' in sbom, name
+    say("our containers: user 65532, read-only root, no capabilities, a bill of materials")
+
+
+def quietly_exec(name: str, command: str) -> str:
+    return podman("exec", name, "bash", "-c", f"{command} 2>/dev/null && echo yes || true").strip()
+
+
+def memory(stack: Stack) -> None:
+    used = {}
+    for line in podman("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").splitlines():
+        name, amount = line.split()[:2]
+        if name.startswith(PROJECT) and name != container("git"):
+            number, unit = re.match(r"([0-9.]+)([kMG]?i?B)", amount).groups()  # type: ignore[union-attr]
+            used[name.removeprefix(f"{PROJECT}_")] = float(number) * {"kB": 1e3, "MB": 1e6, "GB": 1e9, "B": 1}[unit] / 2**20
+    total = sum(used.values())
+    for name, mib in sorted(used.items(), key=lambda item: -item[1]):
+        say(f"  {name:16} {mib:7.1f} MiB")
+    say(f"idle memory of {len(used)} containers, without Grafana: {total:.0f} MiB; the goal is {GOAL_MIB} MiB")
+    assert total < GOAL_MIB
+
+
+def main() -> None:
+    begin = time.monotonic()
+    stack = Stack()
+    try:
+        with HealthTimers():
+            stack.up()
+            for service in ("gateway", "cloner", "chunker", "embedder", "doc-writer", "housekeeper", "nginx"):
+                until(f"{service} is healthy", 90, lambda: stack.is_healthy(container(service)))
+            say(f"up from nothing in {time.monotonic() - begin:.0f} s")
+            token = (stack.folder / "secrets/admin-token").read_text().strip()
+            client = Client("127.0.0.1", HTTPS, token, DOMAIN, stack.folder / "secrets/tls/cert.pem")
+            check_tls(stack, client)
+            repository = check_document(client)
+            check_balance(client)
+            check_limit(client)
+            check_networks(stack)
+            check_admin()
+            check_hardening(stack)
+            memory(stack)
+            check_metrics(stack, client, repository)
+    except BaseException:
+        for name in stack.containers():
+            (WORK / f"{name}.log").write_text(run("sh", "-c", f"podman logs {name} 2>&1 | tail -300", check=False))
+        say(f"the containers' logs are in {WORK}")
+        raise
+    finally:
+        stack.down()
+    say("compose-test: all held")
+
+
+if __name__ == "__main__":
+    main()
