@@ -35,7 +35,12 @@ for (const theme of ['light', 'dark'] as const) {
     it(`${theme}, ${width} wide`, async () => {
       // The locale says the language: German by night, so that both are seen.
       const locale = theme === 'dark' ? 'de-DE' : 'en-GB';
-      const { context } = await watched(browser, { viewport: { width, height }, colorScheme: theme, locale });
+      const { context } = await watched(browser, {
+        viewport: { width, height },
+        isMobile: width < 600,
+        colorScheme: theme,
+        locale,
+      });
       const page = await context.newPage();
       const shoot = async (name: string) => {
         await page.waitForLoadState('networkidle').catch(() => undefined);

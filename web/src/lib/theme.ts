@@ -29,3 +29,28 @@ function subscribe(listener: () => void): () => void {
 export function useTheme(): Theme {
   return useSyncExternalStore(subscribe, stored);
 }
+
+const DARK = '(prefers-color-scheme: dark)';
+
+function subscribeLook(listener: () => void): () => void {
+  const system = window.matchMedia(DARK);
+  system.addEventListener('change', listener);
+  const end = subscribe(listener);
+  return () => {
+    system.removeEventListener('change', listener);
+    end();
+  };
+}
+
+/** What is seen now, whoever has chosen it: for pictures that are drawn elsewhere. */
+export function useLook(): 'light' | 'dark' {
+  return useSyncExternalStore(
+    subscribeLook,
+    () => {
+      const chosen = stored();
+      if (chosen !== 'system') return chosen;
+      return window.matchMedia(DARK).matches ? 'dark' : 'light';
+    },
+    () => 'light' as const,
+  );
+}

@@ -36,7 +36,9 @@ export default function AddRepository() {
           body: { url, credential, name: form.name.trim() || undefined, ref: form.ref.trim() || undefined },
         }),
       ),
-    onSuccess: () => {
+    onSuccess: ({ run }) => {
+      // What is known already: the stages are there before the first answer about them.
+      client.setQueryData(['run', run.id], run);
       client.invalidateQueries({ queryKey: ['repositories'] });
       navigate({ to: '/' });
     },

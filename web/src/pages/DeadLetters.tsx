@@ -55,7 +55,10 @@ function Row({ letter }: { letter: DeadLetter }) {
   const client = useQueryClient();
   const [open, setOpen] = useState(false);
   const [asking, setAsking] = useState(false);
-  const renew = () => client.invalidateQueries({ queryKey: ['dead-letters'] });
+  // It is settled by another service, a moment later.
+  const renew = () => {
+    setTimeout(() => client.invalidateQueries({ queryKey: ['dead-letters'] }), 1_500);
+  };
   const redeliver = useMutation({
     mutationFn: () => call<unknown>('POST', path`/api/v1/admin/dead-letters/${letter.dead_letter}/redeliver`),
     onSuccess: () => {
@@ -65,7 +68,7 @@ function Row({ letter }: { letter: DeadLetter }) {
     onError: notifyProblem,
   });
   const drop = useMutation({
-    mutationFn: () => call<void>('DELETE', path`/api/v1/admin/dead-letters/${letter.dead_letter}`),
+    mutationFn: () => call<unknown>('DELETE', path`/api/v1/admin/dead-letters/${letter.dead_letter}`),
     onSuccess: renew,
     onError: notifyProblem,
     onSettled: () => setAsking(false),

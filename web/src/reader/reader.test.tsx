@@ -65,7 +65,7 @@ it('diagrams are pictures of the server', () => {
   const code = 'graph TD\n  a --> b';
   const hash = createHash('sha256').update(code).digest('hex').slice(0, 32);
   const html = render(`\`\`\`mermaid\n${code}\n\`\`\``);
-  expect(html).toContain(`src="/api/v1/documents/d/diagrams/${hash}.svg"`);
+  expect(html).toContain(`src="/api/v1/documents/d/diagrams/${hash}.svg?look=light"`);
 });
 
 it('columns keep their side without a style attribute', () => {
