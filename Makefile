@@ -19,7 +19,7 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup setup-tests build test api-test chaos lint fuzz generate demo up compose-test chart-check chart-test bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test api-test chaos lint fuzz generate demo web screens up compose-test chart-check chart-test bench-kills bench-fairness clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,14 +49,34 @@ $(PYTHON_FAKES): tests/fakes/requirements.txt
 	.tools/fakes/bin/python -m pip install --quiet --disable-pip-version-check --no-input --requirement $<
 	@cp $< $@
 
-test: setup-tests $(FAKES) $(PYTHON_FAKES) ## Run every test with throw-away servers (TEST='…' for some)
+# The web interface. A debug build reads web/dist while it runs, a release has it built in.
+WEB_MODULES = web/node_modules/.package-lock.json
+$(WEB_MODULES): web/package-lock.json
+	npm ci --prefix web --no-audit --no-fund --loglevel error
+	@touch $@
+
+web/dist/index.html: $(WEB_MODULES) $(shell find web/src web/public web/build web/index.html web/vite.config.ts -type f)
+	npm --prefix web run --silent build
+
+web: web/dist/index.html ## Build the web interface and print what each page loads
+
+# Programs for a browser to look at; only the whole of `make test` does.
+WITH_BROWSER = E2E_PROGRAMS="$(TARGET)/debug" npm --prefix web run --silent
+
+test: setup-tests $(FAKES) $(PYTHON_FAKES) web ## Run every test with throw-away servers (TEST='…' for some)
 	cargo build --locked --workspace --bins
 	"$(TARGET)/debug/caffeine-with-servers" -- cargo nextest run --locked --no-fail-fast $(TEST)
+	$(if $(filter --workspace,$(TEST)),npm --prefix web run --silent test)
+	$(if $(filter --workspace,$(TEST)),$(WITH_BROWSER) e2e)
+
+screens: setup-tests web ## Photograph every page, by day and by night, wide and narrow, into docs/screens
+	cargo build --locked --workspace --bins
+	$(WITH_BROWSER) screens
 
 # Seconds in which the interface is asked for things that nobody would think of, as in: make api-test API_TEST_SECONDS=60
 API_TEST_SECONDS ?= 300
 
-api-test: setup-tests ## Ask the interface for five minutes what its description allows and what not
+api-test: setup-tests $(PYTHON_FAKES) ## Ask the interface for five minutes what its description allows and what not
 	cargo build --locked --workspace --bins
 	API_TEST_SECONDS="$(API_TEST_SECONDS)" "$(TARGET)/debug/caffeine-with-servers" -- \
 		cargo nextest run --locked --workspace --no-capture -E 'test(answers_are_as_described_whatever_is_asked)'
@@ -72,7 +92,7 @@ chaos: setup-tests $(FAKES) ## Run the fault matrix (ROWS=1,4 SEEDS=3 for some, 
 	OLD_BIN_DIR="$$([ -z "$(OLD)" ] || scripts/old-programs "$(OLD)")" CHAOS_ROWS="$(ROWS)" CHAOS_SEEDS="$(SEEDS)" \
 		cargo test --locked --quiet --workspace --test chaos
 
-lint: setup ## Check format, clippy, licences, dependency edges, scripts and generated files
+lint: setup $(WEB_MODULES) ## Check format, clippy, licences, dependency edges, scripts and generated files
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo deny --offline --log-level error check licenses bans sources
@@ -80,14 +100,17 @@ lint: setup ## Check format, clippy, licences, dependency edges, scripts and gen
 	python3 -m unittest discover --quiet scripts/tests
 	$(WITH_SERVERS) scripts/generate --check
 	deploy/test/setup && deploy/k8s/render --check && deploy/observability/generate-dashboards --check
+	npm --prefix web run --silent generate -- --check
+	npm --prefix web run --silent check
 
 fuzz: ## Feed invented bytes to every parser of foreign input (FUZZ_SECONDS=600 each, FUZZ_TARGET='…' for some)
 	@scripts/setup fuzz
 	@scripts/fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGET)
 
-generate: setup ## Renew generated files
+generate: setup $(WEB_MODULES) ## Renew generated files
 	$(WITH_SERVERS) scripts/generate
 	deploy/observability/generate-dashboards && deploy/test/setup && deploy/k8s/render
+	npm --prefix web run --silent generate
 
 demo: setup ## Document a repository (REPO=path or address; this project if not given)
 	@scripts/demo

@@ -20,6 +20,7 @@ pub(crate) async fn up(args: UpArgs) -> anyhow::Result<ExitCode> {
     let options = EmbeddedOptions { listen: args.listen, log: "info,async_nats=warn,sqlx=warn,hyper=warn" };
     let embedded = Embedded::start(&args.embedded, options, shutdown).await?;
     println!("CaffeineCode is up.");
+    println!("  web      {} (sign in with the token)", embedded.base);
     println!("  API      {}api/v1 (description, with the token: {0}api/v1/openapi.json)", embedded.base);
     println!("  health   http://{}/readyz, metrics at /metrics", embedded.health_address);
     println!("  token    {} (kept in {})", embedded.token, embedded.token_file.display());

@@ -3,6 +3,7 @@
 //! # What it does
 //! - REST under `/api/v1` (and `/api/repos` with the words of the older system), described by `schemas/openapi.json`;
 //!   progress as server-sent events; search.
+//! - The web interface of `web/`, built into the program.
 //! - Consumes `state` (durable *projector*): every fact that a stage reports about a run is applied once to the run's
 //!   row and becomes an event with a sequence number, which is also the id of the server-sent event.
 //! - Produces `clone.requested` and `document.requested`, through the outbox: a request writes its rows and the
@@ -52,6 +53,7 @@ pub mod properties;
 mod relay;
 mod remover;
 mod service;
+mod web;
 
 pub use api::{openapi_json, routes};
 pub use bootstrap::{

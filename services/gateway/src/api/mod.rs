@@ -52,6 +52,7 @@ use crate::canceller::Canceller;
 use crate::domain::webhook::WebhookKey;
 use crate::identity::Identity;
 use crate::live::Live;
+use crate::web::Web;
 use problem::ApiError;
 use shell::Shell;
 
@@ -178,7 +179,8 @@ pub(crate) fn endpoint(app: App) -> BoxEndpoint<'static, Response> {
         .at("/login", poem::get(login::Begin { app: app.clone() }))
         .at("/login/callback", poem::get(login::Callback { app: app.clone() }))
         .nest("/", service);
-    Shell::new(app.identity, routes.into_endpoint().map_to_response().boxed()).boxed()
+    let routes = routes.into_endpoint().map_to_response().boxed();
+    Shell::new(app.identity, Web::before(routes).boxed()).boxed()
 }
 
 /// Method and path of every route that is answered, as in the table of access: a test wants to know what each role is

@@ -32,4 +32,5 @@ mod stream;
 mod tokens;
 mod tree;
 mod users;
+mod web;
 mod webhooks;

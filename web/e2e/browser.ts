@@ -1,0 +1,93 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export async function launch(): Promise<Browser> {
+  const candidates = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+  const executablePath = candidates.find((path) => path && existsSync(path));
+  if (!executablePath) throw new Error('no Chromium: run `scripts/setup tests`, or name one as CHROMIUM');
+  return chromium.launch({ executablePath, args: FLAGS });
+}
+
+/** What went wrong in a browser without anybody noticing. */
+export interface Watched {
+  context: BrowserContext;
+  /** Requests to anything but this machine. */
+  foreign: string[];
+  /** What the policy has stopped, dialogs, and errors of scripts. */
+  wrong: string[];
+}
+
+export async function watched(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
+  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 860 }, ...options });
+  const [foreign, wrong]: string[][] = [[], []];
+  context.on('request', (request) => {
+    const { protocol, hostname } = new URL(request.url());
+    if (!['data:', 'blob:'].includes(protocol) && hostname !== '127.0.0.1') foreign?.push(request.url());
+  });
+  await context.exposeBinding('reportViolation', (_source, said: string) => wrong?.push(said));
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      (window as unknown as { reportViolation: (said: string) => void }).reportViolation(
+        `${event.effectiveDirective} stopped ${event.blockedURI} on ${location.pathname}`,
+      );
+    });
+  });
+  context.on('page', (page) => {
+    page.on('dialog', (dialog) => {
+      wrong?.push(`dialog: ${dialog.message()}`);
+      dialog.dismiss();
+    });
+    page.on('pageerror', (error) => wrong?.push(`${error.name}: ${error.message}`));
+  });
+  return { context, foreign: foreign ?? [], wrong: wrong ?? [] };
+}
+
+/** Signs in on the page for it. */
+export async function signIn(page: Page, url: string, token: string): Promise<void> {
+  await page.goto(`${url}/sign-in`);
+  await page.getByLabel(/API.token/i).fill(token);
+  await page.getByRole('button', { name: /sign in|anmelden/i }).click();
+  await page
+    .getByRole('navigation', { name: /sections|bereiche/i })
+    .first()
+    .waitFor();
+}
+
+const AXE = readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8');
+
+interface Finding {
+  id: string;
+  impact: string;
+  nodes: { html: string; failureSummary: string }[];
+}
+
+/** What axe finds serious or critical on a page. */
+export async function serious(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: { run: (of: Document, how: object) => Promise<{ violations: Finding[] }> };
+    };
+    return (await axe.run(document, { resultTypes: ['violations'] })).violations;
+  });
+  return found
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes
+          .map((node) => `${node.html} ${node.failureSummary}`)
+          .slice(0, 3)
+          .join(' | ')}`,
+    );
+}

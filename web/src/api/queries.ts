@@ -1,0 +1,250 @@
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { api, call, data, path, query, slashed } from './client.ts';
+import type {
+  ApiToken,
+  Blob,
+  DeadLetter,
+  DeadLetterDetail,
+  Me,
+  Page,
+  PromptVersion,
+  Queue,
+  RepositoryOverview,
+  RunTask,
+  Tree,
+  User,
+  Webhook,
+} from './contract.ts';
+import type { DocumentPage, Run } from './schema.ts';
+
+/** What a terminal state is, of runs and documents. */
+export function isOver(state: string | undefined): boolean {
+  return ['completed', 'completed_with_errors', 'failed', 'cancelled', 'superseded'].includes(state ?? '');
+}
+
+const next = (last: { next_cursor?: string | null }) => last.next_cursor ?? undefined;
+const first = undefined as string | undefined;
+/** Of what never changes. */
+const forever = { staleTime: Number.POSITIVE_INFINITY };
+
+export const signInOffer = queryOptions({
+  queryKey: ['sign-in'],
+  queryFn: () => data(api.GET('/api/v1/sign-in')),
+});
+
+export const me = queryOptions({
+  queryKey: ['me'],
+  queryFn: () => data(api.GET('/api/v1/me')) as Promise<Me>,
+  staleTime: 60_000,
+  retry: false,
+});
+
+export const repositories = infiniteQueryOptions({
+  queryKey: ['repositories'],
+  queryFn: ({ pageParam }) =>
+    data(api.GET('/api/v1/repositories', { params: { query: { limit: 20, cursor: pageParam } } })),
+  initialPageParam: first,
+  getNextPageParam: next,
+});
+
+/** Enough of them for a choice. */
+export const repositoryChoice = queryOptions({
+  queryKey: ['repositories', 'choice'],
+  queryFn: () => data(api.GET('/api/v1/repositories', { params: { query: { limit: 100 } } })),
+  select: (page) => page.items,
+});
+
+export const repository = (id: string) =>
+  queryOptions({
+    queryKey: ['repository', id],
+    queryFn: () => data(api.GET('/api/v1/repositories/{repository}', { params: { path: { repository: id } } })),
+  });
+
+export const overview = (id: string) =>
+  queryOptions({
+    queryKey: ['repository', id, 'overview'],
+    queryFn: () => call<RepositoryOverview>('GET', path`/api/v1/repositories/${id}/overview`),
+  });
+
+export const tree = (id: string, commit: string | undefined) =>
+  queryOptions({
+    queryKey: ['repository', id, 'tree', commit ?? ''],
+    queryFn: () => call<Tree>('GET', path`/api/v1/repositories/${id}/tree` + query({ commit })),
+    ...(commit ? forever : {}),
+  });
+
+export const blob = (id: string, file: string, commit: string | undefined) =>
+  queryOptions({
+    queryKey: ['repository', id, 'blob', commit ?? '', file],
+    queryFn: () => call<Blob>('GET', path`/api/v1/repositories/${id}/blob` + query({ path: file, commit })),
+    ...(commit ? forever : {}),
+  });
+
+export const webhooks = (id: string) =>
+  queryOptions({
+    queryKey: ['repository', id, 'webhooks'],
+    queryFn: () => call<Page<Webhook>>('GET', path`/api/v1/repositories/${id}/webhooks`),
+  });
+
+export const repositoryRuns = (id: string) =>
+  queryOptions({
+    queryKey: ['repository', id, 'runs'],
+    queryFn: () =>
+      data(
+        api.GET('/api/v1/repositories/{repository}/runs', {
+          params: { path: { repository: id }, query: { limit: 8 } },
+        }),
+      ),
+  });
+
+export const documents = (id: string) =>
+  queryOptions({
+    queryKey: ['repository', id, 'documents'],
+    queryFn: () =>
+      data(
+        api.GET('/api/v1/repositories/{repository}/documents', {
+          params: { path: { repository: id }, query: { limit: 20 } },
+        }),
+      ),
+  });
+
+export const run = (id: string) =>
+  queryOptions({
+    queryKey: ['run', id],
+    queryFn: () => data(api.GET('/api/v1/runs/{run}', { params: { path: { run: id } } })),
+    staleTime: (found) => (isOver(found.state.data?.state) ? Number.POSITIVE_INFINITY : 0),
+  });
+
+export type ListedRun = Run & { repository_name?: string };
+
+export const runs = (state: string) =>
+  infiniteQueryOptions({
+    queryKey: ['runs', state],
+    queryFn: ({ pageParam }) =>
+      call<Page<ListedRun>>('GET', `/api/v1/runs${query({ state, limit: 30, cursor: pageParam })}`),
+    initialPageParam: first,
+    getNextPageParam: next,
+  });
+
+export const tasks = (id: string) =>
+  queryOptions({
+    queryKey: ['run', id, 'tasks'],
+    queryFn: () => call<Page<RunTask>>('GET', path`/api/v1/runs/${id}/tasks`),
+  });
+
+export const document = (id: string) =>
+  queryOptions({
+    queryKey: ['document', id],
+    queryFn: () => data(api.GET('/api/v1/documents/{document}', { params: { path: { document: id } } })),
+    staleTime: (found) => (isOver(found.state.data?.state) ? 60_000 : 0),
+  });
+
+export const page = (id: string, slug: string) =>
+  queryOptions({
+    queryKey: ['document', id, 'page', slug],
+    // As JSON; the other form of the same address is plain Markdown.
+    queryFn: () =>
+      data(
+        api.GET('/api/v1/documents/{document}/pages/{slug}', { params: { path: { document: id, slug } } }),
+      ) as Promise<DocumentPage>,
+    staleTime: 60_000,
+  });
+
+/** A cited file, as the analysis saw it. */
+export const citedFile = (id: string, file: string) =>
+  queryOptions({
+    queryKey: ['document', id, 'source', file],
+    queryFn: () => call<string>('GET', path`/api/v1/documents/${id}/pages/sources/` + slashed(file)),
+    ...forever,
+  });
+
+export const search = (q: string, inRepository: string | undefined) =>
+  queryOptions({
+    queryKey: ['search', q, inRepository ?? ''],
+    queryFn: ({ signal }) =>
+      data(api.GET('/api/v1/search', { params: { query: { q, repository: inRepository, limit: 50 } }, signal })),
+    enabled: q.trim() !== '',
+    staleTime: 30_000,
+  });
+
+export const prompts = queryOptions({
+  queryKey: ['prompts'],
+  queryFn: () => data(api.GET('/api/v1/prompts')),
+});
+
+export const prompt = (id: string) =>
+  queryOptions({
+    queryKey: ['prompt', id],
+    queryFn: () => data(api.GET('/api/v1/prompts/{template}', { params: { path: { template: id } } })),
+  });
+
+export const promptVersions = (id: string) =>
+  queryOptions({
+    queryKey: ['prompt', id, 'versions'],
+    queryFn: () => call<Page<PromptVersion>>('GET', path`/api/v1/prompts/${id}/versions`),
+  });
+
+export const credentials = queryOptions({
+  queryKey: ['credentials'],
+  queryFn: () => data(api.GET('/api/v1/credentials')),
+});
+
+export const sessions = queryOptions({
+  queryKey: ['sessions'],
+  queryFn: () => data(api.GET('/api/v1/sessions')),
+});
+
+export const tokens = queryOptions({
+  queryKey: ['tokens'],
+  queryFn: () => data(api.GET('/api/v1/tokens')) as Promise<Page<ApiToken>>,
+});
+
+export const users = infiniteQueryOptions({
+  queryKey: ['users'],
+  queryFn: ({ pageParam }) =>
+    data(api.GET('/api/v1/users', { params: { query: { limit: 50, cursor: pageParam } } })) as Promise<Page<User>>,
+  initialPageParam: first,
+  getNextPageParam: next,
+});
+
+/** A user's entity tag, which a change of the user needs. */
+export async function userTag(id: string): Promise<string> {
+  const answer = api.GET('/api/v1/users/{user}', { params: { path: { user: id } } });
+  await data(answer);
+  return (await answer).response.headers.get('etag') ?? '';
+}
+
+export interface AuditFilter {
+  actor?: string;
+  action?: string;
+  object?: string;
+}
+
+export const audit = (filter: AuditFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['audit', filter],
+    queryFn: ({ pageParam }) =>
+      data(api.GET('/api/v1/audit', { params: { query: { ...filter, limit: 50, cursor: pageParam } } })),
+    initialPageParam: first,
+    getNextPageParam: next,
+  });
+
+export const queues = queryOptions({
+  queryKey: ['queues'],
+  queryFn: () => call<Page<Queue>>('GET', '/api/v1/admin/queues'),
+  refetchInterval: 5_000,
+});
+
+export const deadLetters = infiniteQueryOptions({
+  queryKey: ['dead-letters'],
+  queryFn: ({ pageParam }) =>
+    call<Page<DeadLetter>>('GET', `/api/v1/admin/dead-letters${query({ limit: 50, cursor: pageParam })}`),
+  initialPageParam: first,
+  getNextPageParam: next,
+});
+
+export const deadLetter = (id: string | number) =>
+  queryOptions({
+    queryKey: ['dead-letter', id],
+    queryFn: () => call<DeadLetterDetail>('GET', path`/api/v1/admin/dead-letters/${id}`),
+  });

@@ -1,0 +1,241 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate, useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import { api, call, data, path } from '../api/client.ts';
+import type { RunTask } from '../api/contract.ts';
+import { isOver, repository, run as runQuery, tasks as tasksQuery } from '../api/queries.ts';
+import type { RunEvent, Run as RunRow } from '../api/schema.ts';
+import { useI18n } from '../i18n/index.ts';
+import { useLive } from '../lib/live.ts';
+import { useRights } from '../lib/me.ts';
+import { strip } from '../lib/pipeline.ts';
+import { Badge, StateBadge } from '../ui/Badge.tsx';
+import { Button } from '../ui/Button.tsx';
+import { Ask } from '../ui/Dialog.tsx';
+import { Page, Section } from '../ui/Page.tsx';
+import { Failure, Loaded, Loading } from '../ui/State.tsx';
+import { Strip } from '../ui/Strip.tsx';
+import { Ago } from '../ui/Time.tsx';
+import { notifyProblem } from '../ui/Toast.tsx';
+
+export default function Run() {
+  const { run: id } = useParams({ from: '/inside/runs/$run' });
+  const found = useQuery(runQuery(id));
+  if (!found.data) {
+    return (
+      <Page title="…">{found.error ? <Failure error={found.error} retry={() => found.refetch()} /> : <Loading />}</Page>
+    );
+  }
+  return <Open key={id} run={found.data} />;
+}
+
+function Open({ run }: { run: RunRow }) {
+  const { t, moment, duration } = useI18n();
+  const { write } = useRights();
+  const of = useQuery(repository(run.repository_id));
+  const live = useLive(run, true);
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [asking, setAsking] = useState(false);
+  const name = of.data?.name ?? '…';
+  const over = isOver(run.state);
+  const tasks = useQuery({ ...tasksQuery(run.id), refetchInterval: over ? false : 3_000 });
+  const cancel = useMutation({
+    mutationFn: () => data(api.POST('/api/v1/runs/{run}/cancel', { params: { path: { run: run.id } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['run', run.id] }),
+    onError: notifyProblem,
+    onSettled: () => setAsking(false),
+  });
+  const retry = useMutation({
+    mutationFn: () => call<RunRow>('POST', path`/api/v1/runs/${run.id}/retry`),
+    onSuccess: (made) => navigate({ to: '/runs/$run', params: { run: made.id } }),
+    onError: notifyProblem,
+  });
+  return (
+    <Page
+      title={t('run.title', { name })}
+      above={
+        <Link to="/runs" className="link">
+          {t('runs.title')}
+        </Link>
+      }
+      lead={
+        <span className="flex flex-wrap items-center gap-x-3 gap-y-1 text-sm">
+          <StateBadge state={run.state} />
+          {live.connected && !over && <Badge tone="busy">{t('run.live')}</Badge>}
+          <Link to="/repositories/$repository" params={{ repository: run.repository_id }} className="link">
+            {name}
+          </Link>
+          <span>{run.ref || t('common.default_branch')}</span>
+          {run.commit && <code className="font-mono text-xs">{run.commit.slice(0, 10)}</code>}
+          <span>{moment(run.created_at)}</span>
+          {run.seconds !== undefined && <span>{duration(run.seconds)}</span>}
+        </span>
+      }
+      actions={
+        write &&
+        (over ? (
+          <Button busy={retry.isPending} onClick={() => retry.mutate()}>
+            {t('run.retry')}
+          </Button>
+        ) : (
+          <Button look="danger" onClick={() => setAsking(true)}>
+            {t('run.cancel')}
+          </Button>
+        ))
+      }
+    >
+      <Strip stages={strip(run, live.progress)} live={live.progress} wide label={t('stage.strip')} />
+      {run.failure && (
+        <div role="alert" className="mt-6 border-l-4 border-danger bg-danger-ground px-5 py-4">
+          <p className="font-semibold text-danger">{t('run.failure')}</p>
+          <p>{run.failure.reason}</p>
+          <code className="font-mono text-xs text-soft">{run.failure.code}</code>
+        </div>
+      )}
+      <div className="mt-10 grid gap-x-12 lg:grid-cols-[2fr_3fr]">
+        <div>
+          <Section title={t('run.documents')}>
+            <ul>
+              {(run.documents ?? []).map((one) => (
+                <li key={one.id} className="border-b border-rule py-2 first:pt-0">
+                  <div className="flex flex-wrap items-baseline gap-x-3">
+                    <Link
+                      to="/documents/$document/{-$slug}"
+                      params={{ document: one.id }}
+                      className="font-display text-lg no-underline hover:underline"
+                    >
+                      {one.title}
+                    </Link>
+                    <StateBadge state={one.state} />
+                  </div>
+                  {one.failure && <p className="text-xs text-danger">{one.failure}</p>}
+                </li>
+              ))}
+            </ul>
+          </Section>
+          <Section title={t('run.timeline')}>
+            <Timeline events={live.events} />
+          </Section>
+        </div>
+        <div className="max-lg:mt-10">
+          <Loaded of={tasks}>{({ items }) => <Tasks items={items} />}</Loaded>
+        </div>
+      </div>
+      {asking && (
+        <Ask
+          question={t('run.cancel_ask')}
+          action={t('run.cancel')}
+          busy={cancel.isPending}
+          onYes={() => cancel.mutate()}
+          onClose={() => setAsking(false)}
+        />
+      )}
+    </Page>
+  );
+}
+
+function Timeline({ events }: { events: RunEvent[] }) {
+  const { t, n, moment, maybe } = useI18n();
+  if (events.length === 0) return <p className="text-soft">{t('run.waiting')}</p>;
+  return (
+    <ol className="ml-1.5 border-l border-rule-strong">
+      {events.map((event) => {
+        const word = event.transition?.split('/')[0] ?? '';
+        const payload = (event.payload ?? {}) as Record<string, unknown>;
+        const figures = Object.entries(payload).filter(
+          (entry): entry is [string, number] => typeof entry[1] === 'number',
+        );
+        const reason = typeof payload.reason === 'string' ? payload.reason : undefined;
+        return (
+          <li key={event.sequence} className="relative pb-4 pl-5">
+            <span
+              aria-hidden="true"
+              className={`absolute top-1.5 -left-[0.3125rem] size-2.5 rounded-full ${word.includes('fail') ? 'bg-danger' : 'bg-brass'}`}
+            />
+            <p className="font-medium">{maybe(`run.event.${word}`) ?? word.replaceAll('_', ' ')}</p>
+            {event.occurred_at && (
+              <time dateTime={event.occurred_at} className="text-xs text-faint">
+                {moment(event.occurred_at)}
+              </time>
+            )}
+            {reason && <p className="text-xs text-danger">{reason}</p>}
+            {figures.length > 0 && (
+              <p className="text-xs text-faint">
+                {figures.map(([name, value]) => `${maybe(`fact.${name}`) ?? name} ${n(value)}`).join(' · ')}
+              </p>
+            )}
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+const MANY = 60;
+
+function Tasks({ items }: { items: RunTask[] }) {
+  const { t, n, maybe } = useI18n();
+  const [errorsOnly, setErrorsOnly] = useState(false);
+  const [all, setAll] = useState(false);
+  const wrong = items.filter((one) => one.state === 'failed');
+  const shown = errorsOnly ? wrong : items;
+  const visible = all ? shown : shown.slice(0, MANY);
+  return (
+    <Section
+      title={`${t('run.tasks')} ${items.length > 0 ? n(items.length) : ''}`}
+      actions={
+        wrong.length > 0 && (
+          <label className="flex items-center gap-2 text-xs">
+            <input
+              type="checkbox"
+              checked={errorsOnly}
+              onChange={(event) => setErrorsOnly(event.target.checked)}
+              className="accent-accent"
+            />
+            {t('run.errors_only')} ({wrong.length})
+          </label>
+        )
+      }
+    >
+      {items.length === 0 ? (
+        <p className="text-soft">{t('run.no_tasks')}</p>
+      ) : (
+        <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t('run.tasks')}>
+          <table className="table">
+            <thead>
+              <tr>
+                <th>{t('run.kind')}</th>
+                <th>{t('run.task')}</th>
+                <th>{t('runs.state')}</th>
+                <th className="number">{t('run.attempts')}</th>
+                <th>{t('run.updated')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {visible.map((one) => (
+                <tr key={`${one.kind} ${one.name}`}>
+                  <td className="text-xs text-faint">{maybe(`run.kind.${one.kind}`) ?? one.kind}</td>
+                  <td className="min-w-40 break-words">
+                    {one.name}
+                    {one.detail && <p className="text-xs text-soft">{one.detail}</p>}
+                  </td>
+                  <td>
+                    <StateBadge state={one.state} />
+                  </td>
+                  <td className="number">{one.attempts ?? ''}</td>
+                  <td className="text-xs text-faint">{one.updated_at && <Ago at={one.updated_at} />}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {!all && shown.length > MANY && (
+        <Button small className="mt-4" onClick={() => setAll(true)}>
+          {t('common.more')}
+        </Button>
+      )}
+    </Section>
+  );
+}

@@ -1,0 +1,361 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, data } from '../api/client.ts';
+import type { ApiToken, Scope } from '../api/contract.ts';
+import { credentials, me, sessions, tokens } from '../api/queries.ts';
+import { type Language, setLanguage, useI18n } from '../i18n/index.ts';
+import { useRights } from '../lib/me.ts';
+import { setTheme, type Theme, useTheme } from '../lib/theme.ts';
+import { Badge } from '../ui/Badge.tsx';
+import { Button } from '../ui/Button.tsx';
+import { Secret } from '../ui/Copy.tsx';
+import { Ask } from '../ui/Dialog.tsx';
+import { Field, inputClass } from '../ui/Field.tsx';
+import { Page, Section } from '../ui/Page.tsx';
+import { Failure, Loaded } from '../ui/State.tsx';
+import { notifyProblem } from '../ui/Toast.tsx';
+
+export default function Settings() {
+  const { t } = useI18n();
+  const { maintain } = useRights();
+  return (
+    <Page title={t('settings.title')}>
+      <div className="grid gap-x-14 lg:grid-cols-[2fr_3fr]">
+        <div>
+          <Section title={t('settings.profile')}>
+            <Profile />
+          </Section>
+          <Section title={t('settings.appearance')}>
+            <Appearance />
+          </Section>
+        </div>
+        <div className="max-lg:mt-10">
+          <Section title={t('settings.tokens')} lead={t('settings.tokens_lead')}>
+            <Tokens />
+          </Section>
+          <Section title={t('settings.sessions')} lead={t('settings.sessions_lead')}>
+            <Sessions />
+          </Section>
+          {maintain && (
+            <Section title={t('credential.title')} lead={t('credential.lead')}>
+              <Credentials />
+            </Section>
+          )}
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function Profile() {
+  const { t } = useI18n();
+  const who = useQuery(me);
+  return (
+    <Loaded of={who}>
+      {(one) => (
+        <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-2">
+          <dt className="sr-only">{t('users.name')}</dt>
+          <dd className="col-span-2 font-display text-2xl">{one.display_name}</dd>
+          <dt className="text-faint">{t('settings.role')}</dt>
+          <dd>{t(`role.${one.role}`)}</dd>
+          <dt className="text-faint">{t('settings.workspace')}</dt>
+          <dd>{one.workspace_name}</dd>
+          <dt className="text-faint">{t('settings.signed_in_by')}</dt>
+          <dd>{t(`settings.signed_in_by.${one.signed_in_by}`)}</dd>
+        </dl>
+      )}
+    </Loaded>
+  );
+}
+
+function Appearance() {
+  const { t, language } = useI18n();
+  const theme = useTheme();
+  return (
+    <div className="flex flex-col gap-5">
+      <Choice<Language>
+        legend={t('settings.language')}
+        value={language}
+        onChange={setLanguage}
+        options={[
+          ['en', 'English'],
+          ['de', 'Deutsch'],
+        ]}
+      />
+      <Choice<Theme>
+        legend={t('settings.theme')}
+        value={theme}
+        onChange={setTheme}
+        options={[
+          ['system', t('settings.theme.system')],
+          ['light', t('settings.theme.light')],
+          ['dark', t('settings.theme.dark')],
+        ]}
+      />
+    </div>
+  );
+}
+
+interface ChoiceProps<T extends string> {
+  legend: string;
+  value: T;
+  options: [T, string][];
+  onChange: (value: T) => void;
+}
+
+function Choice<T extends string>({ legend, value, options, onChange }: ChoiceProps<T>) {
+  return (
+    <fieldset>
+      <legend className="mb-1.5 text-xs font-semibold text-soft">{legend}</legend>
+      <div className="flex flex-wrap gap-2">
+        {options.map(([option, label]) => (
+          <label
+            key={option}
+            className="cursor-pointer rounded-md border border-rule bg-sheet px-3 py-1.5 has-checked:border-accent has-checked:bg-accent-ground has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent"
+          >
+            <input
+              type="radio"
+              name={legend}
+              value={option}
+              checked={option === value}
+              onChange={() => onChange(option)}
+              className="sr-only"
+            />
+            {label}
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
+function Tokens() {
+  const { t } = useI18n();
+  const { own, write, administer } = useRights();
+  const client = useQueryClient();
+  const list = useQuery(tokens);
+  const [form, setForm] = useState({ name: '', scope: 'read' as Scope, days: 90 });
+  const [doomed, setDoomed] = useState<ApiToken>();
+  const renew = () => client.invalidateQueries({ queryKey: ['tokens'] });
+  const add = useMutation({
+    mutationFn: () => {
+      const scopes: Scope[] =
+        form.scope === 'admin' ? ['read', 'write', 'admin'] : form.scope === 'write' ? ['read', 'write'] : ['read'];
+      const body = { name: form.name.trim(), scopes, expires_in_days: form.days };
+      return data(api.POST('/api/v1/tokens', { body }));
+    },
+    onSuccess: () => {
+      setForm({ ...form, name: '' });
+      renew();
+    },
+  });
+  const remove = useMutation({
+    mutationFn: (id: string) => data(api.DELETE('/api/v1/tokens/{token}', { params: { path: { token: id } } })),
+    onSuccess: renew,
+    onError: notifyProblem,
+    onSettled: () => setDoomed(undefined),
+  });
+  return (
+    <>
+      <Loaded of={list}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p className="text-soft">{t('settings.tokens_empty')}</p>
+          ) : (
+            <ul>
+              {items.map((one) => (
+                <li
+                  key={one.token}
+                  className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-rule py-2.5 first:pt-0"
+                >
+                  <span className="font-semibold">{one.name}</span>
+                  {one.scopes.map((scope) => (
+                    <Badge key={scope}>{t(`settings.scope.${scope}`)}</Badge>
+                  ))}
+                  <span className="text-xs text-faint">
+                    <When key_="settings.token_expires" at={one.expires_at} />
+                    {one.last_used_at && (
+                      <>
+                        {' · '}
+                        <When key_="settings.token_used" at={one.last_used_at} />
+                      </>
+                    )}
+                  </span>
+                  <Button small look="danger" className="ml-auto" onClick={() => setDoomed(one)}>
+                    {t('common.delete')}
+                  </Button>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      {add.data && (
+        <div className="mt-4">
+          <Secret text={add.data.secret} note={t('settings.token_secret')} />
+        </div>
+      )}
+      {own && (
+        <form
+          className="mt-5 grid gap-4 sm:grid-cols-[2fr_1fr_1fr_auto] sm:items-end"
+          onSubmit={(event) => {
+            event.preventDefault();
+            add.mutate();
+          }}
+        >
+          <Field label={t('settings.token_name')}>
+            {(field) => (
+              <input
+                {...field}
+                required
+                value={form.name}
+                onChange={(e) => setForm({ ...form, name: e.target.value })}
+                className={inputClass}
+              />
+            )}
+          </Field>
+          <Field label={t('settings.token_scopes')}>
+            {(field) => (
+              <select
+                {...field}
+                value={form.scope}
+                onChange={(e) => setForm({ ...form, scope: e.target.value as Scope })}
+                className={inputClass}
+              >
+                <option value="read">{t('settings.scope.read')}</option>
+                {write && <option value="write">{t('settings.scope.write')}</option>}
+                {administer && <option value="admin">{t('settings.scope.admin')}</option>}
+              </select>
+            )}
+          </Field>
+          <Field label={t('settings.token_days')}>
+            {(field) => (
+              <input
+                {...field}
+                type="number"
+                min={1}
+                max={365}
+                required
+                value={form.days}
+                onChange={(e) => setForm({ ...form, days: e.target.valueAsNumber })}
+                className={inputClass}
+              />
+            )}
+          </Field>
+          <Button type="submit" busy={add.isPending}>
+            {t('settings.token_add')}
+          </Button>
+        </form>
+      )}
+      {add.error && <Failure error={add.error} />}
+      {doomed && (
+        <Ask
+          question={t('settings.token_delete_ask', { name: doomed.name })}
+          action={t('common.delete')}
+          busy={remove.isPending}
+          onYes={() => remove.mutate(doomed.token)}
+          onClose={() => setDoomed(undefined)}
+        />
+      )}
+    </>
+  );
+}
+
+type WhenKey = 'settings.token_expires' | 'settings.token_used' | 'settings.session_seen' | 'settings.session_since';
+
+function When({ key_, at }: { key_: WhenKey; at: string }) {
+  const { t, ago, moment } = useI18n();
+  return (
+    <time dateTime={at} title={moment(at)}>
+      {t(key_, { when: ago(at, Date.now()) })}
+    </time>
+  );
+}
+
+function Sessions() {
+  const { t } = useI18n();
+  const client = useQueryClient();
+  const list = useQuery(sessions);
+  const end = useMutation({
+    mutationFn: (id: string) => data(api.DELETE('/api/v1/sessions/{session}', { params: { path: { session: id } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['sessions'] }),
+    onError: notifyProblem,
+  });
+  return (
+    <Loaded of={list}>
+      {({ items }) => (
+        <ul>
+          {items.map((one) => (
+            <li
+              key={one.session}
+              className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-rule py-2.5 first:pt-0"
+            >
+              <When key_="settings.session_since" at={one.created_at} />
+              <span className="text-xs text-faint">
+                <When key_="settings.session_seen" at={one.last_seen_at} />
+              </span>
+              {one.current ? (
+                <Badge tone="good">{t('settings.session_current')}</Badge>
+              ) : (
+                <Button small className="ml-auto" onClick={() => end.mutate(one.session)}>
+                  {t('settings.session_end')}
+                </Button>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Loaded>
+  );
+}
+
+function Credentials() {
+  const { t, count } = useI18n();
+  const client = useQueryClient();
+  const list = useQuery(credentials);
+  const [doomed, setDoomed] = useState<{ id: string; name: string }>();
+  const remove = useMutation({
+    mutationFn: (id: string) =>
+      data(api.DELETE('/api/v1/credentials/{credential}', { params: { path: { credential: id } } })),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['credentials'] }),
+    onError: notifyProblem,
+    onSettled: () => setDoomed(undefined),
+  });
+  return (
+    <>
+      <Loaded of={list}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p className="text-soft">{t('credential.empty')}</p>
+          ) : (
+            <ul>
+              {items.map((one) => (
+                <li
+                  key={one.id}
+                  className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-rule py-2.5 first:pt-0"
+                >
+                  <span className="font-semibold">{one.name}</span>
+                  <span className="text-xs text-faint">
+                    {one.host} · {count('credential.used', one.repositories)}
+                  </span>
+                  <Button small look="danger" className="ml-auto" onClick={() => setDoomed(one)}>
+                    {t('common.delete')}
+                  </Button>
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      {doomed && (
+        <Ask
+          question={t('credential.delete_ask', { name: doomed.name })}
+          action={t('common.delete')}
+          busy={remove.isPending}
+          onYes={() => remove.mutate(doomed.id)}
+          onClose={() => setDoomed(undefined)}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,110 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { call, path } from '../api/client.ts';
+import type { Webhook } from '../api/contract.ts';
+import { webhooks } from '../api/queries.ts';
+import { useI18n } from '../i18n/index.ts';
+import { Badge } from './Badge.tsx';
+import { Button } from './Button.tsx';
+import { Copy, Secret } from './Copy.tsx';
+import { Ask } from './Dialog.tsx';
+import { Field, inputClass } from './Field.tsx';
+import { Section } from './Page.tsx';
+import { Loaded } from './State.tsx';
+import { Ago } from './Time.tsx';
+import { notifyProblem } from './Toast.tsx';
+
+const PROVIDERS = { github: 'GitHub', gitlab: 'GitLab', gitea: 'Gitea' } as const;
+
+export function Webhooks({ repository }: { repository: string }) {
+  const { t } = useI18n();
+  const client = useQueryClient();
+  const list = useQuery(webhooks(repository));
+  const [provider, setProvider] = useState<Webhook['provider']>('github');
+  const [doomed, setDoomed] = useState<string>();
+  const renew = () => client.invalidateQueries({ queryKey: ['repository', repository, 'webhooks'] });
+  const add = useMutation({
+    mutationFn: () => call<Webhook>('POST', path`/api/v1/repositories/${repository}/webhooks`, { provider }),
+    onSuccess: renew,
+    onError: notifyProblem,
+  });
+  const renewSecret = useMutation({
+    mutationFn: (id: string) => call<Webhook>('POST', path`/api/v1/repositories/${repository}/webhooks/${id}/secret`),
+    onSuccess: renew,
+    onError: notifyProblem,
+  });
+  const secret = renewSecret.data?.secret ?? add.data?.secret;
+  const remove = useMutation({
+    mutationFn: (id: string) => call<void>('DELETE', path`/api/v1/repositories/${repository}/webhooks/${id}`),
+    onSuccess: renew,
+    onError: notifyProblem,
+    onSettled: () => setDoomed(undefined),
+  });
+  const addressOf = (hook: Webhook) => `${window.location.origin}${hook.url_path}`;
+  return (
+    <Section title={t('repository.webhooks')} lead={t('repository.webhooks_lead')}>
+      <Loaded of={list}>
+        {({ items }) => (
+          <ul>
+            {items.map((hook) => (
+              <li
+                key={hook.webhook}
+                className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-rule py-3 first:pt-0"
+              >
+                <span className="font-semibold">{PROVIDERS[hook.provider]}</span>
+                <code className="min-w-0 flex-1 font-mono text-xs break-all">{addressOf(hook)}</code>
+                {hook.last_delivery_at && (
+                  <span className="text-xs text-faint">
+                    <Ago at={hook.last_delivery_at} /> {hook.last_status && <Badge>{hook.last_status}</Badge>}
+                  </span>
+                )}
+                <Copy text={addressOf(hook)} />
+                <Button small busy={renewSecret.isPending} onClick={() => renewSecret.mutate(hook.webhook)}>
+                  {t('repository.webhook_renew')}
+                </Button>
+                <Button small look="danger" onClick={() => setDoomed(hook.webhook)}>
+                  {t('common.delete')}
+                </Button>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Loaded>
+      {secret && (
+        <div className="my-4">
+          <Secret text={secret} note={t('repository.webhook_secret')} />
+        </div>
+      )}
+      <div className="mt-4 flex items-end gap-3">
+        <Field label={t('repository.webhook_provider')}>
+          {(field) => (
+            <select
+              {...field}
+              value={provider}
+              onChange={(e) => setProvider(e.target.value as Webhook['provider'])}
+              className={inputClass}
+            >
+              {Object.entries(PROVIDERS).map(([value, label]) => (
+                <option key={value} value={value}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <Button busy={add.isPending} onClick={() => add.mutate()}>
+          {t('repository.webhook_add')}
+        </Button>
+      </div>
+      {doomed && (
+        <Ask
+          question={t('repository.webhook_delete_ask')}
+          action={t('common.delete')}
+          busy={remove.isPending}
+          onYes={() => remove.mutate(doomed)}
+          onClose={() => setDoomed(undefined)}
+        />
+      )}
+    </Section>
+  );
+}
