@@ -1,7 +1,7 @@
 //! Cursors of lists as text: opaque to clients.
 
 use caffeine_store::gateway::Cursor;
-use chrono::DateTime;
+use chrono::{DateTime, Datelike as _};
 use uuid::Uuid;
 
 /// The longest page of a list.
@@ -22,7 +22,9 @@ pub(crate) fn decode(text: &str) -> Option<Cursor> {
     let mut bytes = [0_u8; 24];
     hex::decode_to_slice(text, &mut bytes).ok()?;
     let micros = i64::from_be_bytes(bytes[..8].try_into().ok()?);
-    Some(Cursor { created_at: DateTime::from_timestamp_micros(micros)?, id: Uuid::from_slice(&bytes[8..]).ok()? })
+    // Nothing was made before that, and the database knows no earlier times than 4713 BC.
+    let created_at = DateTime::from_timestamp_micros(micros).filter(|at| (1970..10_000).contains(&at.year()))?;
+    Some(Cursor { created_at, id: Uuid::from_slice(&bytes[8..]).ok()? })
 }
 
 #[cfg(test)]
@@ -43,7 +45,8 @@ mod tests {
     #[test]
     fn foreign_text_is_refused() {
         let far = format!("7fffffffffffffff{}", "0".repeat(32));
-        for text in ["", "00", "zz", &"0".repeat(46), &"g".repeat(48), &far] {
+        let early = format!("8100000000000000{}", "0".repeat(32));
+        for text in ["", "00", "zz", &"0".repeat(46), &"g".repeat(48), &far, &early] {
             assert_eq!(decode(text), None, "{text}");
         }
     }
