@@ -7,6 +7,7 @@ elsewhere: health checks are run (podman leaves that to systemd), and the condit
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import ssl
@@ -55,7 +56,7 @@ class Stack:
             settings.write(f"CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL=http://host.containers.internal:{MODEL}\nCAFFEINE_DOC_WRITER_EGRESS=approved\n")
         with (self.folder / ".env").open("a") as variables:
             variables.write(f"HTTPS_PORT={HTTPS}\nHTTP_PORT={HTTP}\nADMINER_PORT={ADMINER}\nPROMETHEUS_PORT={PROMETHEUS}\n")
-        text = (self.folder / ".env").read_text().replace("GATEWAYS=1", "GATEWAYS=2").replace("=caffeine\n", f"={PROJECT}\n")
+        text = (self.folder / ".env").read_text().replace("GATEWAYS=1", "GATEWAYS=2").replace("=caffeine\n", f"={PROJECT}\n").replace(f"//{DOMAIN}\n", f"//{DOMAIN}:{HTTPS}\n")
         (self.folder / ".env").write_text(text)
         self.variables = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
         self.services = self._merge()
@@ -136,6 +137,24 @@ def _plain():  # noqa: ANN202
     import socket
 
     return socket.create_connection(("127.0.0.1", HTTPS))
+
+
+def check_sign_in(client: Client) -> None:
+    """With the administrator's token, as the page does it: a cookie that only this host gets, and only over TLS."""
+    connection = client.connection()
+    origin = {"Host": f"{DOMAIN}:{HTTPS}", "Content-Type": "application/json", "Origin": f"https://{DOMAIN}:{HTTPS}", "Sec-Fetch-Site": "same-origin"}
+    connection.request("POST", "/api/v1/session", json.dumps({"token": client.token}), origin)
+    answer = connection.getresponse()
+    cookie = answer.getheader("set-cookie") or ""
+    assert answer.status == 204 and cookie.startswith("__Host-cc=") and "Secure" in cookie, (answer.status, answer.read(), cookie)
+    answer.read()
+    connection.request("GET", "/api/v1/me", None, {"Host": f"{DOMAIN}:{HTTPS}", "Cookie": cookie.split(";")[0]})
+    answer = connection.getresponse()
+    who = json.loads(answer.read())
+    assert answer.status == 200 and who["role"] == "admin", who
+    guesses = [client.raw("POST", "/api/v1/session", {"token": "cc_" + "x" * 43}, token=False)[0] for _ in range(12)]
+    assert guesses[0] != 204 and guesses.count(429) >= 4, guesses
+    say(f"sign-in through nginx: {who['role']} by {who['signed_in_by']}; of 12 guesses {guesses.count(429)} were put off")
 
 
 def check_document(client: Client) -> str:
@@ -348,6 +367,7 @@ def main() -> None:
             token = (stack.folder / "secrets/admin-token").read_text().strip()
             client = Client("127.0.0.1", HTTPS, token, DOMAIN, stack.folder / "secrets/tls/cert.pem")
             check_tls(stack, client)
+            check_sign_in(client)
             repository = check_document(client)
             check_balance(client)
             check_limit(client)

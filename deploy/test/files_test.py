@@ -24,7 +24,7 @@ def merged(*files: str) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(COMPOSE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("secrets", ".env"))
         Path(folder, "settings.env").touch()
-        environment = {**os.environ, "VERSION": "1", "DOMAIN": "docs.example.org"}
+        environment = {**os.environ, "VERSION": "1", "DOMAIN": "docs.example.org", "PUBLIC_URL": "https://docs.example.org"}
         command = [str(Path(sys.executable).parent / "podman-compose"), *(part for file in files for part in ("-f", file)), "config"]
         done = subprocess.run(command, text=True, capture_output=True, check=True, cwd=folder, env=environment)
     return yaml.safe_load(done.stdout)
@@ -72,6 +72,14 @@ class Compose(unittest.TestCase):
             for variable, value in (service.get("environment") or {}).items():
                 if re.search(r"PASSWORD|TOKEN|NKEY|SECRET|DATABASE_URL|_KEY", variable):
                     self.assertTrue(str(value).startswith("/run/secrets/"), (name, variable))
+
+    def test_secrets_of_some_are_added_by_files(self) -> None:
+        for file, service, secret in (("model.yaml", "doc-writer", "anthropic-api-key"), ("sign-in.yaml", "gateway", "oidc-client-secret")):
+            project = merged("services.yaml", "servers.yaml", file)["services"]
+            self.assertIn(f"./secrets/{secret}:/run/secrets/{secret}:ro", project[service]["volumes"])
+            self.assertIn("./secrets/identities/" + service + ".nk:/run/secrets/nkey:ro", project[service]["volumes"])
+            others = [name for name, other in project.items() if any(secret in mount for mount in other.get("volumes", []))]
+            self.assertEqual(others, [service])
 
     def test_our_containers_can_do_nothing(self) -> None:
         for name in OURS:
