@@ -12,8 +12,30 @@ import yaml
 HERE = Path(__file__).resolve().parent
 # Prometheus' own words, and what is no metric in an expression.
 WORDS = {
-    "sum", "max", "min", "count", "avg", "rate", "increase", "histogram_quantile", "by", "without", "and", "or", "unless",
-    "absent", "time", "vector", "offset", "on", "ignoring", "group_left", "group_right", "bool", "inf", "nan",
+    "sum",
+    "max",
+    "min",
+    "count",
+    "avg",
+    "rate",
+    "increase",
+    "histogram_quantile",
+    "by",
+    "without",
+    "and",
+    "or",
+    "unless",
+    "absent",
+    "time",
+    "vector",
+    "offset",
+    "on",
+    "ignoring",
+    "group_left",
+    "group_right",
+    "bool",
+    "inf",
+    "nan",
 }
 
 

@@ -51,13 +51,17 @@ def pods(values: Path) -> list[tuple[str, dict, dict]]:
     for item in of_kind(values, "Deployment", "Job"):
         template = item["spec"]["template"]
         assert len(template["spec"]["containers"]) == 1
-        found.append((template["metadata"]["labels"]["app.kubernetes.io/component"], template, template["spec"]["containers"][0]))
+        found.append(
+            (template["metadata"]["labels"]["app.kubernetes.io/component"], template, template["spec"]["containers"][0])
+        )
     return found
 
 
 def caffeine(*arguments: str, **environment: str) -> str:
     base = {"PATH": os.environ["PATH"], "HOME": "/"}
-    done = subprocess.run([PROGRAM, *arguments], text=True, capture_output=True, check=False, env={**base, **environment})
+    done = subprocess.run(
+        [PROGRAM, *arguments], text=True, capture_output=True, check=False, env={**base, **environment}
+    )
     return done.stdout + done.stderr
 
 
@@ -75,8 +79,16 @@ class Rendering(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_values_that_nobody_knows_are_refused(self) -> None:
-        for wrong in ("scaling.mode=kedo", "replica=1", "services.cloner.grace=0", "ingress.enabled=true", "nats.url=nats://u:p@h",
-                      "settings.CAFFEINE_GATEWAY_ADMIN_TOKEN=cc_x", "image.digest=latest", "scaling.triggers.cloner[0].lag=65"):
+        for wrong in (
+            "scaling.mode=kedo",
+            "replica=1",
+            "services.cloner.grace=0",
+            "ingress.enabled=true",
+            "nats.url=nats://u:p@h",
+            "settings.CAFFEINE_GATEWAY_ADMIN_TOKEN=cc_x",
+            "image.digest=latest",
+            "scaling.triggers.cloner[0].lag=65",
+        ):
             self.assertNotEqual(helm("template", "x", str(CHART), "--set", wrong).returncode, 0, wrong)
 
     def test_objects_are_what_kubernetes_takes(self) -> None:
@@ -85,7 +97,9 @@ class Rendering(unittest.TestCase):
                 if item["kind"] in FOREIGN:
                     continue
                 for version in VERSIONS:
-                    with self.subTest(values=values.name, kind=item["kind"], name=item["metadata"]["name"], version=version):
+                    with self.subTest(
+                        values=values.name, kind=item["kind"], name=item["metadata"]["name"], version=version
+                    ):
                         kubernetes_validate.validate(item, version, strict=True)
 
     def test_a_wrong_object_is_not_taken(self) -> None:
@@ -96,7 +110,10 @@ class Rendering(unittest.TestCase):
 
     def test_scaled_objects_are_what_keda_takes(self) -> None:
         scaled = [item for values in SETS for item in of_kind(values, "ScaledObject")]
-        self.assertEqual({item["metadata"]["name"] for item in scaled}, {f"caffeine-{stage}" for stage in ("cloner", "chunker", "embedder", "doc-writer")})
+        self.assertEqual(
+            {item["metadata"]["name"] for item in scaled},
+            {f"caffeine-{stage}" for stage in ("cloner", "chunker", "embedder", "doc-writer")},
+        )
         for item in scaled:
             ScaledObject.model_validate(item)
         broken = {**scaled[0], "spec": {**scaled[0]["spec"], "maxReplicaCount": "many"}}
@@ -129,14 +146,26 @@ class Programs(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
             for values in SETS:
                 for part, _, container in pods(values):
-                    settings = {name: value for name, value in self.settings(values, container).items() if name.startswith("CAFFEINE_")}
+                    settings = {
+                        name: value
+                        for name, value in self.settings(values, container).items()
+                        if name.startswith("CAFFEINE_")
+                    }
                     if part == "frontend":
                         self.assertFalse(settings)
                         continue
                     for name in settings:
-                        self.assertIn(name.removesuffix("_FILE"), documented | {name.removesuffix("_FILE") for name in documented}, part)
+                        self.assertIn(
+                            name.removesuffix("_FILE"),
+                            documented | {name.removesuffix("_FILE") for name in documented},
+                            part,
+                        )
                     # Read by the program itself; servers are not asked, and files are not there.
-                    asked = {name: file.name if name.endswith("_FILE") else value for name, value in settings.items() if "_URL" not in name or "ANTHROPIC" in name}
+                    asked = {
+                        name: file.name if name.endswith("_FILE") else value
+                        for name, value in settings.items()
+                        if "_URL" not in name or "ANTHROPIC" in name
+                    }
                     report = caffeine("doctor", **asked)
                     self.assertNotIn("unknown", report, (values.name, part))
                     self.assertIn("settings of housekeeper: understood", report)
@@ -175,7 +204,9 @@ class Programs(unittest.TestCase):
                     wanted["http"] = int(api)
                 if part == "frontend":
                     wanted = {"http": 8080, "health": 8081}
-                    self.assertTrue("listen 8080;" in nginx and "listen 8081;" in nginx and "location = /livez" in nginx)
+                    self.assertTrue(
+                        "listen 8080;" in nginx and "listen 8081;" in nginx and "location = /livez" in nginx
+                    )
                 self.assertEqual(ports, wanted, part)
                 for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                     asked = container[probe]["httpGet"]
@@ -194,7 +225,11 @@ class Programs(unittest.TestCase):
                     stream, service = consumers[told["consumer"]]
                     self.assertEqual(told["stream"], f"{prefix}_{stream}" if prefix else stream)
                     self.assertEqual(item["metadata"]["name"], f"caffeine-{service}")
-        scaled = {trigger["metadata"]["consumer"] for item in of_kind(CHART / "ci/keda-values.yaml", "ScaledObject") for trigger in item["spec"]["triggers"]}
+        scaled = {
+            trigger["metadata"]["consumer"]
+            for item in of_kind(CHART / "ci/keda-values.yaml", "ScaledObject")
+            for trigger in item["spec"]["triggers"]
+        }
         self.assertEqual(scaled | {"projector"}, set(consumers), "a consumer that scales nothing")
 
     def test_identities(self) -> None:
@@ -225,7 +260,10 @@ class Hardening(unittest.TestCase):
             for part, _, container in pods(values):
                 for entry in container.get("env", []):
                     self.assertNotIn("valueFrom", entry)
-                    if re.search(r"TOKEN|NKEY|DATABASE_URL|_KEY$|_KEY_FILE", entry["name"]) and "PUBLIC" not in entry["name"]:
+                    if (
+                        re.search(r"TOKEN|NKEY|DATABASE_URL|_KEY$|_KEY_FILE", entry["name"])
+                        and "PUBLIC" not in entry["name"]
+                    ):
                         self.assertTrue(entry["name"].endswith("_FILE"), entry["name"])
 
     def test_a_pod_has_its_own_identity_only(self) -> None:
@@ -233,19 +271,30 @@ class Hardening(unittest.TestCase):
             for part, template, _ in pods(values):
                 if part in ("migrate", "provision"):
                     continue
-                keys = {entry["key"] for volume in template["spec"].get("volumes", []) for entry in volume.get("secret", {}).get("items", []) if "." in entry["key"]}
+                keys = {
+                    entry["key"]
+                    for volume in template["spec"].get("volumes", [])
+                    for entry in volume.get("secret", {}).get("items", [])
+                    if "." in entry["key"]
+                }
                 self.assertLessEqual(keys, {f"{part}.nk", f"{part}.database-url"})
 
     def test_grace_is_longer_than_the_drain(self) -> None:
         for values in SETS:
             for part, template, container in pods(values):
-                drain = {entry["name"]: entry.get("value") for entry in container.get("env", [])}.get("CAFFEINE_SHUTDOWN_GRACE_SECONDS")
+                drain = {entry["name"]: entry.get("value") for entry in container.get("env", [])}.get(
+                    "CAFFEINE_SHUTDOWN_GRACE_SECONDS"
+                )
                 if drain:
-                    self.assertGreaterEqual(template["spec"]["terminationGracePeriodSeconds"], int(drain) + 10 + 5 * (part == "gateway"))
+                    self.assertGreaterEqual(
+                        template["spec"]["terminationGracePeriodSeconds"], int(drain) + 10 + 5 * (part == "gateway")
+                    )
 
     def test_images_come_from_the_registry_of_the_house(self) -> None:
         for part, _, container in pods(CHART / "ci/airgapped-values.yaml"):
-            self.assertRegex(container["image"], r"^registry\.corp/mirror/caffeinecode/[a-z-]+@sha256:[0-9a-f]{64}$", part)
+            self.assertRegex(
+                container["image"], r"^registry\.corp/mirror/caffeinecode/[a-z-]+@sha256:[0-9a-f]{64}$", part
+            )
 
     def test_every_pod_is_denied_by_default(self) -> None:
         for values in SETS:
@@ -265,9 +314,14 @@ class Hardening(unittest.TestCase):
 
     def test_number_of_pods_has_one_master(self) -> None:
         for values in SETS:
-            scaled = {item["spec"]["scaleTargetRef"]["name"] for item in of_kind(values, "ScaledObject", "HorizontalPodAutoscaler")}
+            scaled = {
+                item["spec"]["scaleTargetRef"]["name"]
+                for item in of_kind(values, "ScaledObject", "HorizontalPodAutoscaler")
+            }
             for item in of_kind(values, "Deployment"):
-                self.assertNotEqual("replicas" in item["spec"], item["metadata"]["name"] in scaled, item["metadata"]["name"])
+                self.assertNotEqual(
+                    "replicas" in item["spec"], item["metadata"]["name"] in scaled, item["metadata"]["name"]
+                )
 
 
 if __name__ == "__main__":

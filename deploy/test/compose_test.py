@@ -7,113 +7,34 @@ elsewhere: health checks are run (podman leaves that to systemd), and the condit
 
 from __future__ import annotations
 
+import json
 import re
-import shutil
 import ssl
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
-import yaml
 
 from client import Client
-from podman import HERE, ROOT, HealthTimers, inspect, podman, run, sample_repository, say, until, wide_repository
+from compose_stack import (
+    ADMINER,
+    DOMAIN,
+    HTTP,
+    HTTPS,
+    PROJECT,
+    PROMETHEUS,
+    WORK,
+    FakeModel,
+    Outside,
+    Stack,
+    container,
+)
+from podman import ROOT, HealthTimers, inspect, podman, run, say, until
 
 sys.path.insert(0, str(ROOT / "deploy/observability"))
 import metrics  # noqa: E402
 
-PROJECT = "caffeine-test"
-DOMAIN = "caffeine.test"
-HTTPS, HTTP, ADMINER, PROMETHEUS, MODEL = 18443, 18080, 18090, 18091, 18092
-VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)  # type: ignore[union-attr]
 BASE = "docker.io/library/debian:bookworm-slim"
-LEFT_OUT = {"grafana", "acme"}
 GOAL_MIB = 2048
-WORK = ROOT / ".run/compose-test"
-
-
-def container(service: str, number: int = 1) -> str:
-    return f"{PROJECT}_{service}_{number}"
-
-
-class Stack:
-    """The compose project in a copy of deploy/, with a git host beside it."""
-
-    def __init__(self) -> None:
-        shutil.rmtree(WORK, ignore_errors=True)
-        for folder in ("compose", "observability"):
-            shutil.copytree(ROOT / "deploy" / folder, WORK / folder, ignore=shutil.ignore_patterns("secrets", ".env", "settings.env"))
-        self.folder = WORK / "compose"
-        self.repositories = sample_repository(WORK / "git")
-        wide_repository(self.repositories / "wide.git")
-        self.environment = {"ENGINE": "podman", "VERSION": VERSION, "PATH": sys_path(), "CONTAINERS_CONF": str(HERE / "containers.conf")}
-        run(str(self.folder / "init"), "--domain", DOMAIN, env=self.environment)
-        with (self.folder / "settings.env").open("a") as settings:
-            settings.write("CAFFEINE_CLONER_ALLOW_HOSTS=git:8000\n")
-            settings.write(f"CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL=http://host.containers.internal:{MODEL}\nCAFFEINE_DOC_WRITER_EGRESS=approved\n")
-        with (self.folder / ".env").open("a") as variables:
-            variables.write(f"HTTPS_PORT={HTTPS}\nHTTP_PORT={HTTP}\nADMINER_PORT={ADMINER}\nPROMETHEUS_PORT={PROMETHEUS}\n")
-        text = (self.folder / ".env").read_text().replace("GATEWAYS=1", "GATEWAYS=2").replace("=caffeine\n", f"={PROJECT}\n")
-        (self.folder / ".env").write_text(text)
-        self.variables = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
-        self.services = self._merge()
-        self.down()
-
-    def _merge(self) -> dict:
-        files = [part for file in self.variables["COMPOSE_FILE"].split(":") for part in ("-f", file)]
-        merged = yaml.safe_load(self.compose(*files, "config"))
-        merged["services"]["git"] = {
-            "image": "localhost/caffeine-git:test", "networks": ["out"],
-            "volumes": [f"{self.repositories}:/repositories:ro"],
-        }
-        services = {name: spec for name, spec in merged["services"].items() if name not in LEFT_OUT}
-        merged["services"] = {name: {k: v for k, v in spec.items() if k not in ("depends_on", "scale")} for name, spec in services.items()}
-        (self.folder / "merged.yaml").write_text(yaml.safe_dump(merged))
-        return services
-
-    def compose(self, *arguments: str, check: bool = True) -> str:
-        return run("podman-compose", *arguments, check=check, cwd=self.folder, env={**self.environment, **self.variables})
-
-    def up(self) -> None:
-        waiting = dict(self.services)
-        while waiting:
-            ready = [name for name, spec in waiting.items() if all(self.holds(*on) for on in spec.get("depends_on", {}).items())]
-            if not ready:
-                time.sleep(0.3)
-                continue
-            scale = [part for name in ready if (count := int(waiting[name].get("scale", 1))) > 1 for part in ("--scale", f"{name}={count}")]
-            self.compose("-f", "merged.yaml", "up", "-d", *scale, *ready)
-            for name in ready:
-                del waiting[name]
-
-    def holds(self, service: str, condition: dict) -> bool:
-        if not podman("ps", "-aq", "--filter", f"name=^{container(service)}$"):
-            return False
-        state = inspect(container(service))["State"]
-        if condition["condition"] == "service_completed_successfully":
-            assert state["Running"] or not state["ExitCode"], podman("logs", container(service))
-            return not state["Running"] and bool(state["FinishedAt"])
-        return self.is_healthy(container(service))
-
-    @staticmethod
-    def is_healthy(name: str) -> bool:
-        state = inspect(name)["State"]
-        return (state.get("Health") or state.get("Healthcheck"))["Status"] == "healthy"
-
-    def containers(self) -> list[str]:
-        return podman("ps", "--filter", f"label=io.podman.compose.project={PROJECT}", "--format", "{{.Names}}").split()
-
-    def down(self) -> None:
-        # What podman-compose forgets, the second gateway, would meet the next run with the keys of this one.
-        for name in podman("ps", "-aq", "--filter", f"label=io.podman.compose.project={PROJECT}").split():
-            podman("rm", "--force", "--time", "5", name, check=False)
-        self.compose("-f", "merged.yaml", "down", "--volumes", "--timeout", "20", check=False)
-
-
-def sys_path() -> str:
-    return f"{Path(sys.executable).parent}:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def check_tls(stack: Stack, client: Client) -> None:
@@ -138,6 +59,35 @@ def _plain():  # noqa: ANN202
     return socket.create_connection(("127.0.0.1", HTTPS))
 
 
+def check_sign_in(client: Client) -> None:
+    """With the administrator's token, as the page does it: a cookie that only this host gets, and only over TLS."""
+    connection = client.connection()
+    origin = {
+        "Host": f"{DOMAIN}:{HTTPS}",
+        "Content-Type": "application/json",
+        "Origin": f"https://{DOMAIN}:{HTTPS}",
+        "Sec-Fetch-Site": "same-origin",
+    }
+    connection.request("POST", "/api/v1/session", json.dumps({"token": client.token}), origin)
+    answer = connection.getresponse()
+    cookie = answer.getheader("set-cookie") or ""
+    assert answer.status == 204 and cookie.startswith("__Host-cc=") and "Secure" in cookie, (
+        answer.status,
+        answer.read(),
+        cookie,
+    )
+    answer.read()
+    connection.request("GET", "/api/v1/me", None, {"Host": f"{DOMAIN}:{HTTPS}", "Cookie": cookie.split(";")[0]})
+    answer = connection.getresponse()
+    who = json.loads(answer.read())
+    assert answer.status == 200 and who["role"] == "admin", who
+    guesses = [client.raw("POST", "/api/v1/session", {"token": "cc_" + "x" * 43}, token=False)[0] for _ in range(12)]
+    assert guesses[0] != 204 and guesses.count(429) >= 4, guesses
+    say(
+        f"sign-in through nginx: {who['role']} by {who['signed_in_by']}; of 12 guesses {guesses.count(429)} were put off"
+    )
+
+
 def check_document(client: Client) -> str:
     begin = time.monotonic()
     found = client.document("http://git:8000/sample.git")
@@ -145,7 +95,9 @@ def check_document(client: Client) -> str:
     spread = events[-1][0] - events[0][0]
     # One by one while the run works, not all at its end.
     assert len(events) > 4 and spread > 0.25 * found["run"]["seconds"], (len(events), spread, found["run"]["seconds"])
-    say(f"documented through nginx: {found['pages']} pages in {time.monotonic() - begin:.1f} s, {len(events)} events over {spread:.1f} s")
+    say(
+        f"documented through nginx: {found['pages']} pages in {time.monotonic() - begin:.1f} s, {len(events)} events over {spread:.1f} s"
+    )
     return found["repository"]
 
 
@@ -178,25 +130,14 @@ def check_metrics(stack: Stack, client: Client, repository: str) -> None:
     except AssertionError:
         raise AssertionError(f"never scraped: {metrics.missing(names())}") from None
     firing = prometheus.call("GET", "/api/v1/rules?type=alert")["data"]["groups"]
-    assert sum(len(group["rules"]) for group in firing) > 20 and all(rule["health"] == "ok" for group in firing for rule in group["rules"])
+    assert sum(len(group["rules"]) for group in firing) > 20 and all(
+        rule["health"] == "ok" for group in firing for rule in group["rules"]
+    )
     dead = prometheus.value("sum(ALERTS{alertname='CaffeineDeadLetters'})")
     assert dead == 1, "a dead letter raised no alert"
-    say(f"metrics: all {len(metrics.wanted())} that alerts and dashboards name were scraped, and a dead letter raised its alert")
-
-
-class FakeModel:
-    """A running llmock (npm @copilotkit/aimock)."""
-
-    def __enter__(self) -> "FakeModel":
-        fixtures = WORK / "fixtures.json"
-        fixtures.write_text('{"fixtures": [{"match": {}, "response": {"content": "Identifiers are types. [1]"}}]}')
-        program = ROOT / "tests/fakes/node_modules/.bin/llmock"
-        self.child = subprocess.Popen([program, "--host", "0.0.0.0", "--port", str(MODEL), "--log-level", "warn", "--fixtures", fixtures])
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.child.kill()
-        self.child.wait()
+    say(
+        f"metrics: all {len(metrics.wanted())} that alerts and dashboards name were scraped, and a dead letter raised its alert"
+    )
 
 
 def check_balance(client: Client) -> None:
@@ -215,7 +156,9 @@ def check_limit(client: Client) -> None:
     limited = [answer for answer in answers if answer[0] == 429]
     passed = sum(answer[0] == 200 for answer in answers)
     assert limited and passed >= 60 and len(limited) + passed == 300, (len(limited), passed)
-    assert all("application/problem+json" in headers["content-type"] and headers["retry-after"] for _, headers, _ in limited)
+    assert all(
+        "application/problem+json" in headers["content-type"] and headers["retry-after"] for _, headers, _ in limited
+    )
     time.sleep(2)
     assert client.raw("GET", "/api/v1/health", token=False)[0] == 200, "still refused two seconds later"
     say(f"limit: of 300 calls at once {passed} passed and {len(limited)} answered 429")
@@ -230,18 +173,36 @@ def check_networks(stack: Stack) -> None:
         # Another process of this machine may listen on all addresses; what we publish is what counts.
         ours = opened - {f"{outside.host}:{port}" for port in ports if port not in published(stack)}
         assert ours == nginx, f"answers another machine: {sorted(ours)}"
-        say(f"from another machine: {len(ports)} ports of the host tried, only nginx answered ({', '.join(sorted(ours))})")
-    own = sorted({net["IPAddress"] for name in stack.containers() for net in inspect(name)["NetworkSettings"]["Networks"].values()})
+        say(
+            f"from another machine: {len(ports)} ports of the host tried, only nginx answered ({', '.join(sorted(ours))})"
+        )
+    own = sorted(
+        {
+            net["IPAddress"]
+            for name in stack.containers()
+            for net in inspect(name)["NetworkSettings"]["Networks"].values()
+        }
+    )
     targets = [(address, port) for address in own for port in (4222, 5432, 8080, 8081, 8222, 8443, 9090, 9100)]
     podman("network", "create", "--opt", "isolate=true", f"{PROJECT}-outside")
     try:
-        opened = set(podman("run", "--rm", "--network", f"{PROJECT}-outside", BASE, "bash", "-c", tries(targets)).split())
+        opened = set(
+            podman("run", "--rm", "--network", f"{PROJECT}-outside", BASE, "bash", "-c", tries(targets)).split()
+        )
     finally:
         podman("network", "rm", "--force", f"{PROJECT}-outside")
     assert not opened, f"answers another container network: {sorted(opened)}"
     say(f"from another container network: {len(targets)} addresses and ports of the containers tried, none answered")
     # nginx's own network sees the gateways and nothing behind them.
-    behind = [("gateway", 8080), ("postgres", 5432), ("nats", 4222), ("nats", 8222), ("adminer", 8080), ("prometheus", 9090), ("cloner", 9100)]
+    behind = [
+        ("gateway", 8080),
+        ("postgres", 5432),
+        ("nats", 4222),
+        ("nats", 8222),
+        ("adminer", 8080),
+        ("prometheus", 9090),
+        ("cloner", 9100),
+    ]
     inside = podman("exec", container("nginx"), "bash", "-c", tries(behind)).split()
     assert inside == ["gateway:8080"], inside
     say("from nginx: the gateways answer, database, broker, Adminer, Prometheus and workers do not")
@@ -249,7 +210,9 @@ def check_networks(stack: Stack) -> None:
 
 def tries(targets: list[tuple[str, int]]) -> str:
     """A script that prints which of the targets take a connection, forty at a time."""
-    lines = [f"(timeout 3 bash -c '</dev/tcp/{host}/{port}' 2>/dev/null && echo {host}:{port}) &" for host, port in targets]
+    lines = [
+        f"(timeout 3 bash -c '</dev/tcp/{host}/{port}' 2>/dev/null && echo {host}:{port}) &" for host, port in targets
+    ]
     parts = ["\n".join([*lines[i : i + 40], "wait"]) for i in range(0, len(lines), 40)]
     return "\n".join(parts) + "\ntrue\n"
 
@@ -259,39 +222,21 @@ def published(stack: Stack) -> set[int]:
     return {int(port) for port in re.findall(r":(\d+)->", ports)}
 
 
-class Outside:
-    """Another machine: a network namespace with a cable to this one."""
-
-    def __init__(self) -> None:
-        self.name, self.cable, self.host = "caffeine-out", "caffeine-cable", "198.18.7.1"
-
-    def __enter__(self) -> "Outside":
-        self.__exit__()
-        for line in (
-            f"netns add {self.name}", f"link add {self.cable} type veth peer name eth0 netns {self.name}",
-            f"addr add {self.host}/24 dev {self.cable}", f"link set {self.cable} up",
-            f"-n {self.name} addr add 198.18.7.2/24 dev eth0", f"-n {self.name} link set eth0 up",
-        ):
-            run("ip", *line.split())
-        return self
-
-    def run(self, script: str) -> str:
-        return run("ip", "netns", "exec", self.name, "bash", "-c", script)
-
-    def __exit__(self, *_: object) -> None:
-        run("ip", "link", "del", self.cable, check=False)
-        run("ip", "netns", "del", self.name, check=False)
-
-
 def check_admin() -> None:
     for name, port, path in (("Adminer", ADMINER, "/"), ("Prometheus", PROMETHEUS, "/-/ready")):
-        status = until(f"{name} on loopback", 20, lambda: quietly(lambda: Client("127.0.0.1", port, "").raw("GET", path, token=False)[0]))
+        status = until(
+            f"{name} on loopback",
+            20,
+            lambda: quietly(lambda: Client("127.0.0.1", port, "").raw("GET", path, token=False)[0]),
+        )
         assert status == 200, (name, status)
     query = '/api/v1/query?query=count%20by%20(service)%20(up{job="caffeine"}==1)'
     prometheus = Client("127.0.0.1", PROMETHEUS, "")
 
     def scraped() -> dict:
-        return {row["metric"]["service"]: int(row["value"][1]) for row in prometheus.call("GET", query)["data"]["result"]}
+        return {
+            row["metric"]["service"]: int(row["value"][1]) for row in prometheus.call("GET", query)["data"]["result"]
+        }
 
     wanted = {"gateway": 2, "cloner": 1, "chunker": 1, "embedder": 1, "doc-writer": 1, "housekeeper": 1}
     until("every service is scraped", 60, lambda: scraped() == wanted)
@@ -328,7 +273,9 @@ def memory(stack: Stack) -> None:
         name, amount = line.split()[:2]
         if name.startswith(PROJECT) and name != container("git"):
             number, unit = re.match(r"([0-9.]+)([kMG]?i?B)", amount).groups()  # type: ignore[union-attr]
-            used[name.removeprefix(f"{PROJECT}_")] = float(number) * {"kB": 1e3, "MB": 1e6, "GB": 1e9, "B": 1}[unit] / 2**20
+            used[name.removeprefix(f"{PROJECT}_")] = (
+                float(number) * {"kB": 1e3, "MB": 1e6, "GB": 1e9, "B": 1}[unit] / 2**20
+            )
     total = sum(used.values())
     for name, mib in sorted(used.items(), key=lambda item: -item[1]):
         say(f"  {name:16} {mib:7.1f} MiB")
@@ -348,6 +295,7 @@ def main() -> None:
             token = (stack.folder / "secrets/admin-token").read_text().strip()
             client = Client("127.0.0.1", HTTPS, token, DOMAIN, stack.folder / "secrets/tls/cert.pem")
             check_tls(stack, client)
+            check_sign_in(client)
             repository = check_document(client)
             check_balance(client)
             check_limit(client)

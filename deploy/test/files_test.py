@@ -24,8 +24,17 @@ def merged(*files: str) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(COMPOSE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("secrets", ".env"))
         Path(folder, "settings.env").touch()
-        environment = {**os.environ, "VERSION": "1", "DOMAIN": "docs.example.org"}
-        command = [str(Path(sys.executable).parent / "podman-compose"), *(part for file in files for part in ("-f", file)), "config"]
+        environment = {
+            **os.environ,
+            "VERSION": "1",
+            "DOMAIN": "docs.example.org",
+            "PUBLIC_URL": "https://docs.example.org",
+        }
+        command = [
+            str(Path(sys.executable).parent / "podman-compose"),
+            *(part for file in files for part in ("-f", file)),
+            "config",
+        ]
         done = subprocess.run(command, text=True, capture_output=True, check=True, cwd=folder, env=environment)
     return yaml.safe_load(done.stdout)
 
@@ -51,7 +60,9 @@ class Compose(unittest.TestCase):
             self.assertEqual(self.networks(name), {"data"})
         self.assertTrue(self.one["networks"]["data"]["internal"])
         for name in ("chunker", "embedder", "housekeeper"):
-            self.assertTrue(all((self.one["networks"][network] or {}).get("internal") for network in self.networks(name)), name)
+            self.assertTrue(
+                all((self.one["networks"][network] or {}).get("internal") for network in self.networks(name)), name
+            )
         self.assertFalse({"data", "metrics", "admin"} & self.networks("nginx"))
 
     def networks(self, name: str) -> set[str]:
@@ -72,6 +83,19 @@ class Compose(unittest.TestCase):
             for variable, value in (service.get("environment") or {}).items():
                 if re.search(r"PASSWORD|TOKEN|NKEY|SECRET|DATABASE_URL|_KEY", variable):
                     self.assertTrue(str(value).startswith("/run/secrets/"), (name, variable))
+
+    def test_secrets_of_some_are_added_by_files(self) -> None:
+        for file, service, secret in (
+            ("model.yaml", "doc-writer", "anthropic-api-key"),
+            ("sign-in.yaml", "gateway", "oidc-client-secret"),
+        ):
+            project = merged("services.yaml", "servers.yaml", file)["services"]
+            self.assertIn(f"./secrets/{secret}:/run/secrets/{secret}:ro", project[service]["volumes"])
+            self.assertIn("./secrets/identities/" + service + ".nk:/run/secrets/nkey:ro", project[service]["volumes"])
+            others = [
+                name for name, other in project.items() if any(secret in mount for mount in other.get("volumes", []))
+            ]
+            self.assertEqual(others, [service])
 
     def test_our_containers_can_do_nothing(self) -> None:
         for name in OURS:
@@ -103,12 +127,35 @@ class Nginx(unittest.TestCase):
                 # Nobody renews a certificate here, and what waits for that would keep this test waiting.
                 text = text.replace('if [ "$mode" = tls ]', "if false")
                 Path(folder, file.name).write_text(text.replace("listen 8", "listen 127.0.0.1:1"))
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x",
-                            "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"], check=True, capture_output=True)
+            subprocess.run(
+                [
+                    "openssl",
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1",
+                    "-nodes",
+                    "-subj",
+                    "/CN=x",
+                    "-keyout",
+                    f"{folder}/key.pem",
+                    "-out",
+                    f"{folder}/cert.pem",
+                ],
+                check=True,
+                capture_output=True,
+            )
             if "TLS" in environment:
                 environment["TLS"] = folder
-            return subprocess.run(["sh", f"{folder}/start"], text=True, capture_output=True, check=False,
-                                  env={**os.environ, "GATEWAY": "gateway:8080", **environment})
+            return subprocess.run(
+                ["sh", f"{folder}/start"],
+                text=True,
+                capture_output=True,
+                check=False,
+                env={**os.environ, "GATEWAY": "gateway:8080", **environment},
+            )
 
     def test_both_configurations_are_read(self) -> None:
         for environment in ({}, {"TLS": "yes", "SERVER_NAME": "docs.example.org", "HTTPS_PORT": "8443"}):

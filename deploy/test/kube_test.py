@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
-
 from client import Client
 from podman import ROOT, commit, podman, run, sample_repository, say, until
 
@@ -61,16 +60,33 @@ class Cluster:
         self.pods: dict[str, str] = {}
 
     def _render(self) -> list[dict]:
-        WORK.joinpath("values.yaml").write_text(yaml.safe_dump({
-            "image": {"registry": "localhost"}, "nats": {"url": "nats://nats:4222", "profile": "embedded"},
-            "settings": {"CAFFEINE_CLONER_ALLOW_HOSTS": "git:8000"},
-        }))
-        text = run(str(ROOT / ".tools/bin/helm"), "template", "caffeine", str(ROOT / "deploy/helm/caffeinecode"), "--set", f"image.tag={VERSION}",
-                   "--values", str(ROOT / "deploy/helm/caffeinecode/ci/minimal-values.yaml"), "--values", str(WORK / "values.yaml"))
+        WORK.joinpath("values.yaml").write_text(
+            yaml.safe_dump(
+                {
+                    "image": {"registry": "localhost"},
+                    "nats": {"url": "nats://nats:4222", "profile": "embedded"},
+                    "settings": {"CAFFEINE_CLONER_ALLOW_HOSTS": "git:8000"},
+                }
+            )
+        )
+        text = run(
+            str(ROOT / ".tools/bin/helm"),
+            "template",
+            "caffeine",
+            str(ROOT / "deploy/helm/caffeinecode"),
+            "--set",
+            f"image.tag={VERSION}",
+            "--values",
+            str(ROOT / "deploy/helm/caffeinecode/ci/minimal-values.yaml"),
+            "--values",
+            str(WORK / "values.yaml"),
+        )
         return [item for item in yaml.safe_load_all(text) if item]
 
     def find(self, kind: str, name: str) -> dict:
-        return json.loads(json.dumps(next(item for item in self.objects if item["kind"] == kind and item["metadata"]["name"] == name)))
+        return json.loads(
+            json.dumps(next(item for item in self.objects if item["kind"] == kind and item["metadata"]["name"] == name))
+        )
 
     def servers(self) -> None:
         """Identities as an operator makes them, then broker, database and git host."""
@@ -79,15 +95,52 @@ class Cluster:
         shutil.copy(ROOT / "deploy/helm/make-identities", WORK / "make-identities")
         podman("run", "--rm", "--user", "0", "--volume", f"{WORK}:/work", "--entrypoint", "bash", IMAGE, "-c", script)
         (WORK / "nats.conf").write_text(
-            'listen: "0.0.0.0:4222"\nhttp: "0.0.0.0:8222"\njetstream { store_dir: "/tmp/data", sync_interval: always }\ninclude "nats-users.json"\n')
+            'listen: "0.0.0.0:4222"\nhttp: "0.0.0.0:8222"\njetstream { store_dir: "/tmp/data", sync_interval: always }\ninclude "nats-users.json"\n'
+        )
         (WORK / "owner").write_text("owner")
         common = ("--detach", "--network", NETWORK)
-        podman("run", *common, "--name", "postgres", "--volume", f"{WORK}/owner:/owner:ro", "--env", "POSTGRES_USER=caffeine", "--env", "POSTGRES_DB=caffeine",
-               "--env", "POSTGRES_PASSWORD_FILE=/owner", "docker.io/pgvector/pgvector:0.8.5-pg18")
-        podman("run", *common, "--name", "nats", "--volume", f"{WORK}/nats.conf:/etc/nats/nats.conf:ro",
-               "--volume", f"{self.ids}/nats-users.json:/etc/nats/nats-users.json:ro", "docker.io/library/nats:2.15.1-alpine", "--config", "/etc/nats/nats.conf")
-        podman("run", *common, "--name", "git", "--volume", f"{self.repositories}:/repositories:ro", "localhost/caffeine-git:test")
-        until("the database is there", 60, lambda: podman("exec", "postgres", "pg_isready", "--host=127.0.0.1", check=False).count("accepting"))
+        podman(
+            "run",
+            *common,
+            "--name",
+            "postgres",
+            "--volume",
+            f"{WORK}/owner:/owner:ro",
+            "--env",
+            "POSTGRES_USER=caffeine",
+            "--env",
+            "POSTGRES_DB=caffeine",
+            "--env",
+            "POSTGRES_PASSWORD_FILE=/owner",
+            "docker.io/pgvector/pgvector:0.8.5-pg18",
+        )
+        podman(
+            "run",
+            *common,
+            "--name",
+            "nats",
+            "--volume",
+            f"{WORK}/nats.conf:/etc/nats/nats.conf:ro",
+            "--volume",
+            f"{self.ids}/nats-users.json:/etc/nats/nats-users.json:ro",
+            "docker.io/library/nats:2.15.1-alpine",
+            "--config",
+            "/etc/nats/nats.conf",
+        )
+        podman(
+            "run",
+            *common,
+            "--name",
+            "git",
+            "--volume",
+            f"{self.repositories}:/repositories:ro",
+            "localhost/caffeine-git:test",
+        )
+        until(
+            "the database is there",
+            60,
+            lambda: podman("exec", "postgres", "pg_isready", "--host=127.0.0.1", check=False).count("accepting"),
+        )
 
     @property
     def repositories(self) -> Path:
@@ -121,22 +174,36 @@ class Cluster:
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                 container.pop(probe, None)
             # It would also publish every port of a container on the machine.
-            container["ports"] = [{**port, "hostPort": PORT} for port in container.pop("ports", []) if port["name"] == "http"]
+            container["ports"] = [
+                {**port, "hostPort": PORT} for port in container.pop("ports", []) if port["name"] == "http"
+            ]
         file = WORK / f"{name}.yaml"
         self.project(item["metadata"]["name"], template["spec"])
         parts = [self.find("ConfigMap", "caffeine-settings"), item]
         file.write_text(yaml.safe_dump_all(parts))
         podman("play", "kube", "--network", NETWORK, str(file))
         pod = item["metadata"]["name"] + ("-pod-0" if item["kind"] == "Deployment" else "")
-        if not podman("pod", "exists", pod, check=False) and pod not in podman("pod", "ps", "--format", "{{.Name}}").split():
-            pod = next(entry for entry in podman("pod", "ps", "--format", "{{.Name}}").split() if entry.startswith(item["metadata"]["name"]))
+        if (
+            not podman("pod", "exists", pod, check=False)
+            and pod not in podman("pod", "ps", "--format", "{{.Name}}").split()
+        ):
+            pod = next(
+                entry
+                for entry in podman("pod", "ps", "--format", "{{.Name}}").split()
+                if entry.startswith(item["metadata"]["name"])
+            )
         self.pods[name] = pod
         return pod
 
     def job(self, part: str) -> None:
         job = self.find("Job", f"caffeine-{part}")
         template = job["spec"]["template"]
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"caffeine-{part}", "labels": template["metadata"]["labels"]}, "spec": template["spec"]}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": f"caffeine-{part}", "labels": template["metadata"]["labels"]},
+            "spec": template["spec"],
+        }
         name = f"{self.play(part, pod)}-{part}"
         code = podman("wait", name).strip()
         assert code == "0", podman_logs(name)
@@ -174,7 +241,17 @@ class Cluster:
 
     @staticmethod
     def sql(text: str) -> str:
-        return podman("exec", "postgres", "psql", "--host=/tmp", "--username=caffeine", "--no-align", "--tuples-only", "--command", text).strip()
+        return podman(
+            "exec",
+            "postgres",
+            "psql",
+            "--host=/tmp",
+            "--username=caffeine",
+            "--no-align",
+            "--tuples-only",
+            "--command",
+            text,
+        ).strip()
 
     def stored(self) -> dict[str, int]:
         """What the broker keeps of each stream, asked at its monitoring port."""
@@ -206,7 +283,10 @@ def load_repositories() -> None:
 def rolling(cluster: Cluster, client: Client) -> None:
     calm = client.document("http://git:8000/calm/large.git")
     expected = cluster.rows(calm["repository"])
-    say(f"undisturbed: {calm['pages']} pages in {calm['run']['seconds']:.0f} s; " + ", ".join(f"{name} {number}" for name, (number, _) in expected.items()))
+    say(
+        f"undisturbed: {calm['pages']} pages in {calm['run']['seconds']:.0f} s; "
+        + ", ".join(f"{name} {number}" for name, (number, _) in expected.items())
+    )
 
     for stage in STAGES:
         cluster.start(stage, "-second")
@@ -234,11 +314,17 @@ def rolling(cluster: Cluster, client: Client) -> None:
         assert not wrong, f"not as undisturbed: {wrong}"
     work = {name: number for name, number in until_empty(cluster).items() if name not in ("EVENTS", "CONTROL")}
     assert not any(work.values()), f"left in the streams: {work}"
-    say("three runs under load: every row as undisturbed, nothing lost, nothing doubled; work streams and dead letters are empty")
+    say(
+        "three runs under load: every row as undisturbed, nothing lost, nothing doubled; work streams and dead letters are empty"
+    )
 
 
 def until_empty(cluster: Cluster) -> dict[str, int]:
-    until("the streams are empty", 60, lambda: not any(number for name, number in cluster.stored().items() if name not in ("EVENTS", "CONTROL")))
+    until(
+        "the streams are empty",
+        60,
+        lambda: not any(number for name, number in cluster.stored().items() if name not in ("EVENTS", "CONTROL")),
+    )
     return cluster.stored()
 
 

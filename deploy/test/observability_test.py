@@ -47,15 +47,23 @@ class Alerts(unittest.TestCase):
         tests = []
         for alert, cases in CASES.items():
             names = [name.split(" ")[0] for name in cases]
-            self.assertTrue("fires" in names and "quiet" in names, f"{alert} needs a history in which it fires and one in which it is quiet")
+            self.assertTrue(
+                "fires" in names and "quiet" in names,
+                f"{alert} needs a history in which it fires and one in which it is quiet",
+            )
             for name, case in cases.items():
                 fires = name.startswith("fires")
                 expected = [{"exp_labels": {**case["labels"], **known[alert]["labels"]}}] if fires else []
-                tests.append({
-                    "name": f"{alert} {name}", "interval": "1m",
-                    "input_series": [{"series": series, "values": values} for series, values in case["series"].items()],
-                    "alert_rule_test": [{"eval_time": case["at"], "alertname": alert, "exp_alerts": expected}],
-                })
+                tests.append(
+                    {
+                        "name": f"{alert} {name}",
+                        "interval": "1m",
+                        "input_series": [
+                            {"series": series, "values": values} for series, values in case["series"].items()
+                        ],
+                        "alert_rule_test": [{"eval_time": case["at"], "alertname": alert, "exp_alerts": expected}],
+                    }
+                )
         self.assertEqual(self.outcome(tests), "")
         # The test can fail: what fires is not quiet.
         wrong = json.loads(json.dumps(tests[0]))
@@ -73,7 +81,11 @@ class Alerts(unittest.TestCase):
                 files.append(Path(folder, file.name))
                 files[-1].write_text(yaml.safe_dump(rules))
             plan = Path(folder, "tests.yml")
-            plan.write_text(yaml.safe_dump({"rule_files": [str(file) for file in files], "evaluation_interval": "1m", "tests": tests}))
+            plan.write_text(
+                yaml.safe_dump(
+                    {"rule_files": [str(file) for file in files], "evaluation_interval": "1m", "tests": tests}
+                )
+            )
             done = promtool("test", "rules", str(plan))
             return "" if done.returncode == 0 else done.stdout + done.stderr
 
@@ -108,7 +120,9 @@ class Dashboards(unittest.TestCase):
     def test_every_question_is_promql(self) -> None:
         questions = self.questions()
         self.assertGreater(len(questions), 50)
-        self.assertFalse([question for question in questions if "$" in question], "a variable that Grafana would not fill in")
+        self.assertFalse(
+            [question for question in questions if "$" in question], "a variable that Grafana would not fill in"
+        )
         done = self.check(questions)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotEqual(self.check([*questions, "rate(x)"]).returncode, 0)
@@ -126,14 +140,20 @@ class Dashboards(unittest.TestCase):
             self.assertEqual(board["uid"], f"caffeine-{file.stem}")
 
     def test_provisioning_leads_to_them(self) -> None:
-        source = yaml.safe_load((HERE / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
+        source = yaml.safe_load((HERE / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"][
+            0
+        ]
         provider = yaml.safe_load((HERE / "grafana/provisioning/dashboards/caffeine.yml").read_text())["providers"][0]
         compose = yaml.safe_load((ROOT / "deploy/compose/services.yaml").read_text())["services"]
         self.assertEqual(source["url"], "http://prometheus:9090")
         self.assertTrue(set(compose["grafana"]["networks"]) & set(compose["prometheus"]["networks"]))
         mounts = {entry.split(":")[1]: entry.split(":")[0] for entry in compose["grafana"]["volumes"] if ":" in entry}
-        self.assertEqual((ROOT / "deploy/compose" / mounts[provider["options"]["path"]]).resolve(), HERE / "grafana/dashboards")
-        self.assertEqual((ROOT / "deploy/compose" / mounts["/etc/grafana/provisioning"]).resolve(), HERE / "grafana/provisioning")
+        self.assertEqual(
+            (ROOT / "deploy/compose" / mounts[provider["options"]["path"]]).resolve(), HERE / "grafana/dashboards"
+        )
+        self.assertEqual(
+            (ROOT / "deploy/compose" / mounts["/etc/grafana/provisioning"]).resolve(), HERE / "grafana/provisioning"
+        )
 
 
 class Metrics(unittest.TestCase):

@@ -21,7 +21,7 @@ def say(text: str) -> None:
 
 
 def run(*command: str, check: bool = True, **options: object) -> str:
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload]
+    done = subprocess.run(command, text=True, capture_output=True, **options)  # type: ignore[call-overload]
     if check and done.returncode != 0:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -53,7 +53,7 @@ class HealthTimers:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
 
-    def __enter__(self) -> "HealthTimers":
+    def __enter__(self) -> HealthTimers:
         self._thread.start()
         return self
 

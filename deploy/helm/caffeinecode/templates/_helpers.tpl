@@ -114,10 +114,41 @@ topologySpreadConstraints:
 {{- if eq .part "gateway" }}
 - { secret: {{ $values.gateway.adminToken.secret }}, key: {{ $values.gateway.adminToken.key }}, variable: CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE, file: admin-token }
 {{- end }}
+{{- if and (eq .part "gateway") $values.gateway.sessionKeys.secret }}
+- { secret: {{ $values.gateway.sessionKeys.secret }}, key: {{ $values.gateway.sessionKeys.key }}, variable: CAFFEINE_GATEWAY_SESSION_KEYS_FILE, file: session-keys }
+{{- end }}
+{{- if and (eq .part "gateway") $values.gateway.signIn.clientSecret.secret }}
+- { secret: {{ $values.gateway.signIn.clientSecret.secret }}, key: {{ $values.gateway.signIn.clientSecret.key }}, variable: CAFFEINE_GATEWAY_OIDC_CLIENT_SECRET_FILE, file: client-secret }
+{{- end }}
 {{- if and (eq .part "cloner") $values.cloner.credentialKey.secret }}
 - { secret: {{ $values.cloner.credentialKey.secret }}, key: {{ $values.cloner.credentialKey.key }}, variable: CAFFEINE_CLONER_CREDENTIAL_KEY_FILE, file: credential-key }
 {{- end }}
 {{- if and (eq .part "doc-writer") $values.docWriter.modelKey.secret }}
 - { secret: {{ $values.docWriter.modelKey.secret }}, key: {{ $values.docWriter.modelKey.key }}, variable: CAFFEINE_DOC_WRITER_ANTHROPIC_API_KEY_FILE, file: model-key }
+{{- end }}
+{{- end }}
+
+{{/* What only the gateway is told, besides its secrets. */}}
+{{- define "caffeine.gateway.env" -}}
+{{- with .Values.gateway }}
+{{- $url := .publicUrl }}
+{{- if and (not $url) $.Values.ingress.enabled }}{{ $url = printf "https://%s" $.Values.ingress.host }}{{ end }}
+{{- with $url }}
+- { name: CAFFEINE_GATEWAY_PUBLIC_URL, value: {{ . | quote }} }
+{{- end }}
+{{- with .credentialPublicKey }}
+- { name: CAFFEINE_GATEWAY_CREDENTIAL_PUBLIC_KEY, value: {{ . | quote }} }
+{{- end }}
+{{- with .trustedProxies }}
+- { name: CAFFEINE_GATEWAY_TRUSTED_PROXIES, value: {{ join "," . | quote }} }
+{{- end }}
+{{- with .signIn }}{{ if .issuer }}
+- { name: CAFFEINE_GATEWAY_OIDC_ISSUER, value: {{ .issuer | quote }} }
+- { name: CAFFEINE_GATEWAY_OIDC_CLIENT_ID, value: {{ .clientId | quote }} }
+- { name: CAFFEINE_GATEWAY_OIDC_ROLES_CLAIM, value: {{ .rolesClaim | quote }} }
+{{- with .roles }}
+- { name: CAFFEINE_GATEWAY_OIDC_ROLES, value: {{ join "," . | quote }} }
+{{- end }}
+{{- end }}{{ end }}
 {{- end }}
 {{- end }}
