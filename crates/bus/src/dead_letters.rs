@@ -22,7 +22,7 @@ pub struct DeadLetter {
     pub stage: String,
     /// Whose it is, as its subject says; `None` if that was not known.
     pub workspace: Option<WorkspaceId>,
-    /// Its headers, each with its first value.
+    /// Its headers by name, each with its first value.
     pub headers: Vec<(String, String)>,
     /// What it was, if its headers are readable.
     pub kind: Option<Kind>,
@@ -79,16 +79,17 @@ impl DeadLetter {
         let text = |name| stored.header(name).unwrap_or_default().to_owned();
         let mut place = stored.subject.split(".dead.").nth(1).unwrap_or_default().split('.');
         let (stage, workspace) = (place.next(), place.next());
-        let headers = stored
-            .headers
-            .iter()
-            .filter_map(|(name, values)| values.first().map(|value| (name.to_string(), value.as_str().to_owned())));
+        let named = stored.headers.iter();
+        let mut headers: Vec<(String, String)> = named
+            .filter_map(|(name, values)| values.first().map(|value| (name.to_string(), value.as_str().to_owned())))
+            .collect();
+        headers.sort_unstable();
         Self {
             id: stored.sequence,
             at: stored.at,
             stage: stage.unwrap_or_default().to_owned(),
             workspace: workspace.and_then(|text| text.parse().ok()),
-            headers: headers.collect(),
+            headers,
             kind: envelope.kind,
             scope: envelope.scope,
             key: envelope.key,
