@@ -36,6 +36,9 @@ pub(crate) struct Shell {
     inner: BoxEndpoint<'static, Response>,
 }
 
+/// An answer of the shell itself. Boxed, because it is handed up often.
+type Refusal = Box<Response>;
+
 /// What the shell adds to an answer, whatever it is.
 #[derive(Default)]
 struct Extras {
@@ -50,7 +53,7 @@ impl Shell {
         Self { identity, inner }
     }
 
-    async fn guarded(&self, mut request: Request, extras: &mut Extras) -> Result<Response, Response> {
+    async fn guarded(&self, mut request: Request, extras: &mut Extras) -> Result<Response, Refusal> {
         let path = request.uri().path().to_owned();
         let ip = origin::client_address(&request, &self.identity.settings.trusted);
         let rule = access::rule(request.method(), &path);
@@ -59,13 +62,13 @@ impl Shell {
                 self.public(&request, *class, ip, extras)?;
             }
             // What is not there is hidden from strangers like what is.
-            None if !access::is_for_programs(&path) => return Err(no_route(&path)),
+            None if !access::is_for_programs(&path) => return Err(no_route(&path).into()),
             rule => {
                 let who = self.signed_in(&request, ip, extras).await?;
-                let Some(Rule { right: Some(right), class, .. }) = rule else { return Err(no_route(&path)) };
+                let Some(Rule { right: Some(right), class, .. }) = rule else { return Err(no_route(&path).into()) };
                 self.count(*class, Counted::User(who.user), extras)?;
                 if let Some(reason) = who.lacks(*right) {
-                    return Err(forbidden("forbidden", reason));
+                    return Err(forbidden("forbidden", reason).into());
                 }
                 request.extensions_mut().insert(who);
             }
@@ -78,9 +81,10 @@ impl Shell {
         request.extensions_mut().insert(ip);
         let max_body = if path.starts_with("/hooks/") { MAX_DELIVERY } else { MAX_BODY };
         let body = request.take_body().into_bytes_limit(max_body).await;
-        let body = body.map_err(|error| unreadable(&error, max_body))?;
+        let body = body.map_err(|error| Refusal::from(unreadable(&error, max_body)))?;
         request.set_body(Body::from(body));
-        self.inner.call(request).await.map_err(|error| describe(&error, &path).unwrap_or_else(|| error.into_response()))
+        let answered = self.inner.call(request).await;
+        answered.map_err(|error| describe(&error, &path).unwrap_or_else(|| error.into_response()).into())
     }
 
     /// How long a request may take: something that has fallen silent must not hold it for ever. Streams begin in time
@@ -92,12 +96,12 @@ impl Shell {
     }
 
     /// A request that needs nobody to be signed in.
-    fn public(&self, request: &Request, class: Class, ip: Option<IpAddr>, extras: &mut Extras) -> Result<(), Response> {
+    fn public(&self, request: &Request, class: Class, ip: Option<IpAddr>, extras: &mut Extras) -> Result<(), Refusal> {
         if let Some(ip) = ip {
             self.count(class, Counted::address(ip), extras)?;
         }
         // Nobody may be signed in as somebody else by a foreign page.
-        if class == Class::SignIn { self.from_our_page(request) } else { Ok(()) }
+        if class == Class::SignIn { self.check_origin(request) } else { Ok(()) }
     }
 
     /// Whoever is signed in.
@@ -106,20 +110,20 @@ impl Shell {
         request: &Request,
         ip: Option<IpAddr>,
         extras: &mut Extras,
-    ) -> Result<Principal, Response> {
+    ) -> Result<Principal, Refusal> {
         let credential = self.identity.credential(request, ip).await.map_err(|error| {
             tracing::warn!(error = %error, "credential cannot be looked up");
-            problem::unavailable().into_response()
+            Refusal::from(problem::unavailable().into_response())
         })?;
         match credential {
-            Credential::None => Err(unauthorised()),
+            Credential::None => Err(unauthorised().into()),
             Credential::Invalid { is_cookie } => {
                 extras.cookie = is_cookie.then(|| self.identity.no_session_cookie());
-                Err(unauthorised())
+                Err(unauthorised().into())
             }
             Credential::Valid { who, is_cookie, renewal } => {
                 if is_cookie {
-                    self.from_our_page(request)?;
+                    self.check_origin(request)?;
                 }
                 extras.cookie = renewal;
                 Ok(*who)
@@ -128,22 +132,23 @@ impl Shell {
     }
 
     /// Browsers send cookies with what foreign pages ask for, too.
-    fn from_our_page(&self, request: &Request) -> Result<(), Response> {
+    fn check_origin(&self, request: &Request) -> Result<(), Refusal> {
         if origin::is_safe(request.method()) {
             return Ok(());
         }
         if !origin::is_ours(request, self.identity.settings.origin.as_deref()) {
             let detail = "A page of another origin has sent this. Use the application, or an API token.".to_owned();
-            return Err(forbidden("foreign_origin", detail));
+            return Err(forbidden("foreign_origin", detail).into());
         }
         if !origin::is_json_or_empty(request) {
             let detail = "Send `Content-Type: application/json`.".to_owned();
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", Some(detail)).into_response());
+            let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media_type", Some(detail));
+            return Err(problem.into_response().into());
         }
         Ok(())
     }
 
-    fn count(&self, class: Class, who: Counted, extras: &mut Extras) -> Result<(), Response> {
+    fn count(&self, class: Class, who: Counted, extras: &mut Extras) -> Result<(), Refusal> {
         let Some(left) = self.identity.limits.count(class, who) else { return Ok(()) };
         extras.left = Some(left);
         if left.is_within() {
@@ -154,7 +159,7 @@ impl Shell {
         let mut response =
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", Some(detail)).into_response();
         set(&mut response, header::RETRY_AFTER, &wait.to_string());
-        Err(response)
+        Err(response.into())
     }
 }
 
@@ -281,7 +286,8 @@ impl Endpoint for Shell {
         let guarded = AssertUnwindSafe(self.guarded(request, &mut extras)).catch_unwind();
         let outcome = tokio::time::timeout(patience, guarded).instrument(span.clone()).await;
         let mut response = match outcome {
-            Ok(Ok(Ok(response) | Err(response))) => response,
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(refusal))) => *refusal,
             Err(_elapsed) => {
                 tracing::error!(method = %method, "request took too long");
                 timeout(patience)
