@@ -30,6 +30,7 @@ export interface Watched {
 
 export async function watched(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
   const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 860 }, ...options });
+  context.setDefaultTimeout(20_000);
   const [foreign, wrong]: string[][] = [[], []];
   context.on('request', (request) => {
     const { protocol, hostname } = new URL(request.url());

@@ -9,6 +9,6 @@ export default defineConfig({
     fileParallelism: false,
     // One journey: what comes later needs what came before.
     sequence: { concurrent: false, shuffle: false },
-    bail: 0,
+    bail: 1,
   },
 });

@@ -17,7 +17,7 @@ use crate::api::access;
 
 /// What `make web` has built; nothing if it has not run. A debug build reads the folder anew each time.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web/dist"]
+#[folder = "../../web/dist"]
 #[allow_missing = true]
 struct Files;
 

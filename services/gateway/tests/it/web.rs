@@ -47,11 +47,13 @@ async fn what_is_asked_of_the_api_is_never_answered_with_a_page() {
 async fn assets_are_packed_and_kept_for_a_year() {
     let fixture = Fixture::start().await;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/dist/assets");
+    let page = get(&fixture, "/", "text/html").await;
     let Ok(entries) = std::fs::read_dir(folder) else {
-        let page = get(&fixture, "/", "text/html").await.text().await.unwrap();
+        let page = page.text().await.unwrap();
         assert!(page.contains("make web"), "{page}");
         return fixture.stop().await;
     };
+    assert_eq!(header(&page, "content-encoding"), "br", "the page that was built, and not the one in its place");
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let name = names.into_iter().find(|name| name.starts_with("index-") && name.ends_with(".js")).unwrap();
     let script = get(&fixture, &format!("/assets/{name}"), "*/*").await;
