@@ -1,5 +1,6 @@
 //! A repository is deleted: no row, no mirror and no message of it is left, and nothing of another is touched.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use caffeine_bus::{Bus, BusConfig};
@@ -49,6 +50,13 @@ async fn housekeeper(stack: &Stack) -> (CancellationToken, tokio::task::JoinHand
     (stop, task)
 }
 
+/// Leaves out what is about people and not about repositories: the audit log only grows, and a token's row says when it
+/// was last used and, after a start, for how long it is good.
+fn forget_people(rows: &mut BTreeMap<String, Vec<String>>) {
+    rows.remove("audit_entries");
+    rows.remove("tokens");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_documented_repository_is_left() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -75,7 +83,8 @@ async fn nothing_of_a_documented_repository_is_left() {
     let (_, run) = stack.api.add(&kept.url(), &documents).await;
     assert_eq!(stack.ended(run, Duration::from_secs(120)).await, "completed");
     eventually(SOON, || async { stack.pending().await == 0 }).await;
-    let before = all_rows(stack.database.pool()).await.expect("rows");
+    let mut before = all_rows(stack.database.pool()).await.expect("rows");
+    forget_people(&mut before);
     assert_eq!(stack.mirrors(), 1);
 
     // Fully documented, with a model and without; and in the middle of a second run.
@@ -94,7 +103,8 @@ async fn nothing_of_a_documented_repository_is_left() {
     eventually(SOON, || async { stack.api.delete(&format!("/repositories/{repository}")).await.0 == 404 }).await;
     eventually(SOON, || async { stack.mirrors() == 1 && stack.pending().await == 0 }).await;
     eventually(SOON, || async { !is_mentioned(&stack, &[repository, run, second]).await }).await;
-    let after = all_rows(stack.database.pool()).await.expect("rows");
+    let mut after = all_rows(stack.database.pool()).await.expect("rows");
+    forget_people(&mut after);
     for (table, rows) in &before {
         assert!(after.get(table) == Some(rows), "{table} is as it was before the repository was added");
     }
@@ -116,8 +126,7 @@ async fn a_gateway_that_dies_while_it_deletes_goes_on() {
     let stack = Stack::start(StackOptions::with_host(served.host())).await;
     let rows = async || {
         let mut rows = all_rows(stack.database.pool()).await.expect("rows");
-        // A start prolongs the administrator's token.
-        rows.remove("tokens");
+        forget_people(&mut rows);
         rows
     };
     let empty = rows().await;
