@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use caffeine_model::{ANALYSER, EMBEDDING_MODEL};
 use caffeine_sealed::PublicKey;
 use caffeine_store::gateway::Versions;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::domain::webhook::WebhookKey;
@@ -140,7 +140,7 @@ impl GatewayConfig {
 
     /// What the secrets of webhooks are made from.
     pub(crate) fn webhook_key(&self) -> anyhow::Result<Option<WebhookKey>> {
-        let key = self.webhook_key.as_ref().map(|key| key.expose_secret()).filter(|text| !text.trim().is_empty());
+        let key = self.webhook_key.as_ref().map(ExposeSecret::expose_secret).filter(|text| !text.trim().is_empty());
         key.map(|text| WebhookKey::new(text).context("`gateway.webhook_key`")).transpose()
     }
 

@@ -107,6 +107,7 @@ enum PageResponse {
 }
 
 #[derive(ApiResponse)]
+#[expect(clippy::large_enum_variant, reason = "made once per request and sent at once")]
 enum DocumentResponse {
     /// The document.
     #[oai(status = 200)]
