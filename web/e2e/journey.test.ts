@@ -92,7 +92,7 @@ describe('a first morning', () => {
 
   it('pages are walked by keyboard', async () => {
     await page.goto(`${system.url}/documents/${places.document}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.getByRole('heading', { level: 1, name: 'roastery' }).waitFor();
     await page.keyboard.press(']');
     await page.waitForURL(/\/documents\/[^/]+\/module-root/);
     await page.keyboard.press('[');

@@ -55,7 +55,7 @@ function Open({ origin }: { origin: Template | undefined }) {
         </Link>
       }
     >
-      <div className="grid gap-x-12 gap-y-10 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-x-12 gap-y-10 lg:grid-cols-2">
         <form
           className="flex flex-col gap-5"
           onSubmit={(event) => {

@@ -75,7 +75,7 @@ function Open({ template }: { template: Template }) {
         )
       }
     >
-      <div className="grid gap-x-12 gap-y-10 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-x-12 gap-y-10 lg:grid-cols-2">
         <form
           onSubmit={(event) => {
             event.preventDefault();

@@ -87,7 +87,7 @@ export default function Repository() {
           {latest.data.failure && <p className="mt-3 text-danger">{latest.data.failure.reason}</p>}
         </div>
       )}
-      <div className="grid gap-x-12 lg:grid-cols-[3fr_2fr]">
+      <div className="grid grid-cols-1 gap-x-12 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <div>
           <Section title={t('repository.documents')}>
             <Loaded of={written}>

@@ -93,7 +93,7 @@ function Open({ run }: { run: RunRow }) {
           <code className="font-mono text-xs text-soft">{run.failure.code}</code>
         </div>
       )}
-      <div className="mt-10 grid gap-x-12 lg:grid-cols-[2fr_3fr]">
+      <div className="mt-10 grid grid-cols-1 gap-x-12 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
         <div>
           <Section title={t('run.documents')}>
             <ul>

@@ -20,7 +20,7 @@ export default function Settings() {
   const { maintain } = useRights();
   return (
     <Page title={t('settings.title')}>
-      <div className="grid gap-x-14 lg:grid-cols-[2fr_3fr]">
+      <div className="grid grid-cols-1 gap-x-14 lg:grid-cols-[minmax(0,2fr)_minmax(0,3fr)]">
         <div>
           <Section title={t('settings.profile')}>
             <Profile />

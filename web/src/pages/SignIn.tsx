@@ -90,6 +90,8 @@ function TokenForm({ target, alone }: { target: string; alone: boolean }) {
         enter.mutate();
       }}
     >
+      {/* Keepers of passwords ask for a name beside the secret. */}
+      <input type="text" name="username" autoComplete="username" defaultValue="api-token" hidden readOnly />
       <Field label={t('sign_in.token')} hint={t('sign_in.token_hint')} error={refused ? t('sign_in.wrong') : undefined}>
         {(field) => (
           <input

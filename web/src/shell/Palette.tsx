@@ -69,7 +69,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={t('nav.palette')} onClose={onClose} hideTitle className="mt-[12vh]">
       <input
-        autoFocus
+        data-focus
         role="combobox"
         aria-expanded="true"
         aria-controls={list}

@@ -18,6 +18,8 @@ export function Dialog({ title, onClose, children, className = '', hideTitle = f
   useEffect(() => {
     const element = dialog.current;
     if (!element?.open) element?.showModal();
+    // A dialog gives the focus to its first button, unless somebody says what it is for.
+    element?.querySelector<HTMLElement>('[data-focus]')?.focus();
     return () => element?.close();
   }, []);
   return (
