@@ -34,6 +34,7 @@ struct SignInProvider {
 
 /// The ways to sign in.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct SignIn {
     /// By the identity provider, if there is one.
     provider: Option<SignInProvider>,

@@ -76,7 +76,8 @@ impl Shell {
         // No text in the database holds one, and asking it for one is an error there.
         if request.uri().path_and_query().is_some_and(|asked| asked.as_str().contains("%00")) {
             let detail = "The address has a NUL character. Remove it.".to_owned();
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed_request", Some(detail)).into_response());
+            let refused = Problem::new(StatusCode::BAD_REQUEST, "malformed_request", Some(detail));
+            return Err(Box::new(refused.into_response()));
         }
         request.extensions_mut().insert(ip);
         let max_body = if path.starts_with("/hooks/") { MAX_DELIVERY } else { MAX_BODY };

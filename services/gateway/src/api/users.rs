@@ -57,6 +57,7 @@ struct ChangeUser {
 
 /// A user.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct User {
     user: Uuid,
     display_name: String,

@@ -100,12 +100,12 @@ impl From<WebhookRow> for Webhook {
     }
 }
 
-#[OpenApi(prefix_path = "/api/v1/repositories/:repository", tag = "Tag::Repositories")]
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Repositories")]
 impl WebhooksApi {
     /// Make a webhook
     ///
     /// Its secret is in this answer and in no other.
-    #[oai(path = "/webhooks", method = "post", operation_id = "add_webhook")]
+    #[oai(path = "/repositories/:repository/webhooks", method = "post", operation_id = "add_webhook")]
     async fn add(
         &self,
         auth: Auth,
@@ -128,7 +128,7 @@ impl WebhooksApi {
     /// List webhooks
     ///
     /// Without their secrets.
-    #[oai(path = "/webhooks", method = "get", operation_id = "list_webhooks")]
+    #[oai(path = "/repositories/:repository/webhooks", method = "get", operation_id = "list_webhooks")]
     async fn list(&self, auth: Auth, repository: Path<Uuid>) -> Result<Json<WebhookList>, ApiError> {
         let repository = self.app.repository(&auth.0, RepositoryId::from_uuid(repository.0)).await?;
         let rows = self.app.store.webhooks(auth.0.workspace, repository.id, MAX_ROWS).await?;
@@ -138,7 +138,7 @@ impl WebhooksApi {
     /// Renew a webhook's secret
     ///
     /// The new one is in this answer and in no other. The one before is good for a day more.
-    #[oai(path = "/webhooks/:webhook/secret", method = "post", operation_id = "renew_webhook_secret")]
+    #[oai(path = "/repositories/:repository/webhooks/:webhook/secret", method = "post", operation_id = "renew_webhook_secret")]
     async fn renew(&self, auth: Auth, repository: Path<Uuid>, webhook: Path<Uuid>) -> Result<Json<Webhook>, ApiError> {
         let missing = || ApiError::not_found("webhook");
         let key = self.key()?;
@@ -150,7 +150,7 @@ impl WebhooksApi {
     }
 
     /// Delete a webhook
-    #[oai(path = "/webhooks/:webhook", method = "delete", operation_id = "delete_webhook")]
+    #[oai(path = "/repositories/:repository/webhooks/:webhook", method = "delete", operation_id = "delete_webhook")]
     async fn delete(
         &self,
         auth: Auth,

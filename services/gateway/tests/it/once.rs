@@ -45,7 +45,7 @@ async fn a_repeat_makes_nothing_and_is_answered_alike() {
         ),
         (
             "/api/v1/credentials".to_owned(),
-            json!({ "name": "c", "host": "git.example", "token": { "token": "secret" } }),
+            json!({ "name": "c", "host": "git.example", "token": { "user": "git", "token": "secret" } }),
             "/id",
             "credentials",
         ),
