@@ -156,8 +156,12 @@ pub(crate) fn rule(method: &Method, path: &str) -> Option<Rule> {
 
 /// The methods that a path answers, for `Allow`; empty if nothing is there.
 pub(crate) fn allowed(path: &str) -> String {
-    let mut methods: Vec<&str> =
-        rules(path).iter().filter(|rule| fits(rule.path, path)).map(|rule| rule.method).collect();
+    // A word of the template's own goes before a parameter: `/prompts/preview` is no template's identifier.
+    let fitting: Vec<&Rule> = rules(path).iter().filter(|rule| fits(rule.path, path)).collect();
+    let own = |rule: &Rule| rule.path.split('/').filter(|part| !part.starts_with(['{', ':', '*'])).count();
+    let most = fitting.iter().map(|rule| own(rule)).max();
+    let nearest = fitting.iter().filter(|rule| Some(own(rule)) == most);
+    let mut methods: Vec<&str> = nearest.map(|rule| rule.method).collect();
     methods.sort_unstable();
     methods.dedup();
     methods.join(", ")

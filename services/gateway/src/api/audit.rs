@@ -19,6 +19,7 @@ pub(crate) struct AuditApi {
 
 /// Something that somebody did.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct AuditEntry {
     entry: Uuid,
     /// Its place in the workspace's log, from 1, without gaps.

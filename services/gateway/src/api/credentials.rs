@@ -46,6 +46,7 @@ struct SshKey {
 /// A credential to be stored: `token` or `ssh_key`, or `authority` alone. Not derived from `Debug`, so that nothing can
 /// log it.
 #[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
 struct AddCredential {
     /// Shown to people; unique in the workspace.
     name: String,
@@ -61,6 +62,7 @@ struct AddCredential {
 
 /// A new secret for a credential, of the same kind as the one before.
 #[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
 struct ReplaceCredential {
     /// A token over https.
     token: Option<Token>,

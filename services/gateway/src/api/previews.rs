@@ -1,23 +1,19 @@
-//! Versions of prompt templates, and what a model would be asked with one.
+//! What a model would be asked with a prompt template.
 
 use caffeine_llm::{Block as Sent, estimate_tokens};
-use caffeine_model::{RepositoryId, TemplateId};
+use caffeine_model::RepositoryId;
 use caffeine_prompt::pack::{Source, pack};
 use caffeine_prompt::{Prompt, RetrieveError, Snapshot, Template, passages};
 use caffeine_sendgate::{clean, redact};
-use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
 use uuid::Uuid;
 
-use super::auth::{Auth, Principal};
-use super::prompts::TemplateVersion;
+use super::auth::Auth;
 use super::repositories::{MAX_TEXT, text};
 use super::{ApiError, App, Tag};
 use crate::domain::template::{self, TemplateError};
 
-/// How many versions an answer holds.
-const MAX_VERSIONS: i64 = 1_000;
 /// Tokens of a question: rules, template and passages together; what the doc-writer takes unless it is told otherwise.
 const CONTEXT_TOKENS: u32 = 30_000;
 
@@ -25,15 +21,9 @@ pub(crate) struct PreviewsApi {
     pub(crate) app: App,
 }
 
-/// The versions of a template.
-#[derive(Debug, Object)]
-struct VersionList {
-    /// Newest first.
-    items: Vec<TemplateVersion>,
-}
-
 /// A template to be tried.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct PreviewRequest {
     /// The system prompt.
     system: String,
@@ -109,32 +99,6 @@ struct Preview {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Prompts")]
 impl PreviewsApi {
-    /// List the versions of a prompt template
-    ///
-    /// Newest first.
-    #[oai(path = "/prompts/:template/versions", method = "get", operation_id = "list_prompt_versions")]
-    async fn versions(&self, auth: Auth, template: Path<Uuid>) -> Result<Json<VersionList>, ApiError> {
-        let id = self.visible(&auth.0, template.0).await?;
-        let rows = self.app.store.template_versions(id, None, MAX_VERSIONS).await?;
-        Ok(Json(VersionList { items: rows.into_iter().map(TemplateVersion::from).collect() }))
-    }
-
-    /// Get a version of a prompt template
-    #[oai(path = "/prompts/:template/versions/:number", method = "get", operation_id = "get_prompt_version")]
-    async fn version(
-        &self,
-        auth: Auth,
-        template: Path<Uuid>,
-        /// From 1.
-        number: Path<u32>,
-    ) -> Result<Json<TemplateVersion>, ApiError> {
-        let missing = || ApiError::not_found("version");
-        let id = self.visible(&auth.0, template.0).await?;
-        let number = i32::try_from(number.0).map_err(|_| missing())?;
-        let row = self.app.store.template_versions(id, Some(number), 1).await?.into_iter().next();
-        row.map(|row| Json(row.into())).ok_or_else(missing)
-    }
-
     /// Show what a model would be asked
     ///
     /// With passages of a repository's latest snapshot in the place of `{code}`. Nothing is sent to a model, and nothing
@@ -186,14 +150,6 @@ impl PreviewsApi {
         let tokens = blocks.iter().map(|block| estimate_tokens(&block.text));
         let estimated_input_tokens = tokens.fold(estimate_tokens(&system), u32::saturating_add);
         Ok(Json(Preview { system, blocks, estimated_input_tokens, findings: findings.0 }))
-    }
-}
-
-impl PreviewsApi {
-    async fn visible(&self, who: &Principal, template: Uuid) -> Result<TemplateId, ApiError> {
-        let id = TemplateId::from_uuid(template);
-        let found = self.app.store.template(who.workspace, id).await?;
-        found.map(|row| row.id).ok_or_else(|| ApiError::not_found("template"))
     }
 }
 

@@ -18,12 +18,23 @@ use crate::domain::template;
 /// How many templates and versions an answer holds.
 const MAX_ROWS: i64 = 200;
 
+/// How many versions an answer holds.
+const MAX_VERSIONS: i64 = 1_000;
+
 pub(crate) struct PromptsApi {
     pub(crate) app: App,
 }
 
+/// The versions of a template.
+#[derive(Debug, Object)]
+struct VersionList {
+    /// Newest first.
+    items: Vec<TemplateVersion>,
+}
+
 /// A template to be made.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct AddTemplate {
     /// Unique in the workspace.
     name: String,
@@ -162,6 +173,32 @@ impl PromptsApi {
         Ok(Json(self.view(&auth.0, TemplateId::from_uuid(template.0)).await?))
     }
 
+    /// List the versions of a prompt template
+    ///
+    /// Newest first.
+    #[oai(path = "/prompts/:template/versions", method = "get", operation_id = "list_prompt_versions")]
+    async fn versions(&self, auth: Auth, template: Path<Uuid>) -> Result<Json<VersionList>, ApiError> {
+        let id = self.visible(&auth.0, template.0).await?;
+        let rows = self.app.store.template_versions(id, None, MAX_VERSIONS).await?;
+        Ok(Json(VersionList { items: rows.into_iter().map(TemplateVersion::from).collect() }))
+    }
+
+    /// Get a version of a prompt template
+    #[oai(path = "/prompts/:template/versions/:number", method = "get", operation_id = "get_prompt_version")]
+    async fn version(
+        &self,
+        auth: Auth,
+        template: Path<Uuid>,
+        /// From 1.
+        number: Path<u32>,
+    ) -> Result<Json<TemplateVersion>, ApiError> {
+        let missing = || ApiError::not_found("version");
+        let id = self.visible(&auth.0, template.0).await?;
+        let number = i32::try_from(number.0).map_err(|_| missing())?;
+        let row = self.app.store.template_versions(id, Some(number), 1).await?.into_iter().next();
+        row.map(|row| Json(row.into())).ok_or_else(missing)
+    }
+
     /// Add a version to a prompt template
     ///
     /// Documents that were asked for before keep the version they were asked with.
@@ -191,6 +228,12 @@ impl PromptsApi {
 }
 
 impl PromptsApi {
+    async fn visible(&self, who: &Principal, template: Uuid) -> Result<TemplateId, ApiError> {
+        let id = TemplateId::from_uuid(template);
+        let found = self.app.store.template(who.workspace, id).await?;
+        found.map(|row| row.id).ok_or_else(|| ApiError::not_found("template"))
+    }
+
     async fn view(&self, who: &Principal, id: TemplateId) -> Result<Template, ApiError> {
         let row = self.app.store.template(who.workspace, id).await?.ok_or_else(|| ApiError::not_found("template"))?;
         let versions = self.app.store.template_versions(id, None, MAX_ROWS).await?;

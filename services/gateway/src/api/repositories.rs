@@ -28,6 +28,7 @@ pub(crate) struct RepositoriesApi {
 
 /// A repository to be added.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct AddRepository {
     /// Its `https://` or `http://` address, without credentials; with a credential of the kind `ssh_key`, one over ssh.
     url: String,
@@ -55,6 +56,7 @@ pub(crate) enum Writer {
 
 /// A document to be written.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub(crate) struct DocumentRequest {
     /// Who writes it.
     writer: Writer,

@@ -24,6 +24,7 @@ pub(crate) struct RunsApi {
 
 /// A run to be started.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct StartRun {
     /// What it writes; one structural document if absent.
     documents: Option<Vec<DocumentRequest>>,

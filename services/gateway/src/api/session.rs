@@ -52,6 +52,7 @@ struct OpenSession {
 
 /// What is left to do after signing out.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct SignedOut {
     /// Where the browser goes to sign out at the provider, too.
     provider_logout_url: Option<String>,

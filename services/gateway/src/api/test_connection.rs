@@ -23,6 +23,7 @@ pub(crate) struct TestConnectionApi {
 
 /// An address to be tried.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct TestConnection {
     /// As for adding a repository.
     url: String,

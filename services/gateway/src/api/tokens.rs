@@ -59,6 +59,7 @@ struct AddToken {
 
 /// An API token without its secret.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct ApiToken {
     token: Uuid,
     name: String,

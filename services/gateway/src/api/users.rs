@@ -48,6 +48,7 @@ impl From<UserRole> for Role {
 
 /// What is to be different. What is absent stays.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct ChangeUser {
     /// Another role. From now on the provider's word about it does not count.
     role: Option<UserRole>,

@@ -138,7 +138,11 @@ impl WebhooksApi {
     /// Renew a webhook's secret
     ///
     /// The new one is in this answer and in no other. The one before is good for a day more.
-    #[oai(path = "/repositories/:repository/webhooks/:webhook/secret", method = "post", operation_id = "renew_webhook_secret")]
+    #[oai(
+        path = "/repositories/:repository/webhooks/:webhook/secret",
+        method = "post",
+        operation_id = "renew_webhook_secret"
+    )]
     async fn renew(&self, auth: Auth, repository: Path<Uuid>, webhook: Path<Uuid>) -> Result<Json<Webhook>, ApiError> {
         let missing = || ApiError::not_found("webhook");
         let key = self.key()?;

@@ -108,7 +108,10 @@ fn every_hosts_signature_holds_for_its_secret_and_its_body_alone() {
         }
         for (header, _) in signed(&secret) {
             for broken in ["", "sha256=", "sha256=00", "zz", &"0".repeat(64), &format!("sha256={}", "0".repeat(64))] {
-                assert!(!check(&[(header, broken.to_owned())], std::slice::from_ref(&secret), body), "{name}: {broken}");
+                assert!(
+                    !check(&[(header, broken.to_owned())], std::slice::from_ref(&secret), body),
+                    "{name}: {broken}"
+                );
             }
         }
     }
@@ -126,7 +129,13 @@ fn gitlabs_signing_token_is_taken_decoded_or_as_it_is() {
             ("webhook-timestamp", timestamp.as_str()),
             ("webhook-signature", signature.as_str()),
         ];
-        assert!(with(&headers, |header| is_signed(Provider::GitLab, std::slice::from_ref(&secret), header, GITLAB, NOW)));
+        assert!(with(&headers, |header| is_signed(
+            Provider::GitLab,
+            std::slice::from_ref(&secret),
+            header,
+            GITLAB,
+            NOW
+        )));
     }
 }
 

@@ -51,3 +51,13 @@ async fn the_served_document_is_the_committed_one() {
     assert_eq!((status, served), (200, expected));
     fixture.stop().await;
 }
+
+/// Two groups of operations that share a path would both name it, and readers of JSON keep the last.
+#[test]
+fn every_path_is_described_once() {
+    let document = caffeine_gateway::openapi_json();
+    let paths: Vec<&str> = document.lines().map(str::trim).filter(|line| line.starts_with("\"/")).collect();
+    let once: std::collections::BTreeSet<&&str> = paths.iter().collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    assert_eq!(paths.len(), once.len(), "{paths:?}");
+}
