@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::erased::{ErasedHandler, UNDECODABLE};
-use crate::headers::Envelope;
+use crate::headers::{Envelope, trace_context};
 use crate::lease::{Lease, SettleError};
 use crate::publish::Blocking;
 use crate::run::{Ran, run_limited};
@@ -191,6 +191,7 @@ impl Delivery {
             cancelled: self.stop.child_token(),
             blocking: Arc::new(Blocking::new(Arc::clone(&self.reader.may_block))),
             origin: Some((self.reader.spec, kind)),
+            trace: span::only_links(Some(kind)).then(|| trace_context(self.message.headers.as_ref())),
         }
     }
 

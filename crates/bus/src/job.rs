@@ -29,6 +29,8 @@ pub struct Job {
     pub(crate) blocking: Arc<Blocking>,
     /// Who reads what; absent outside a delivery.
     pub(crate) origin: Option<(ConsumerSpec, Kind)>,
+    /// The run's trace, if the delivery only links to it: what it leads to goes on there.
+    pub(crate) trace: Option<opentelemetry::Context>,
 }
 
 impl Job {
@@ -45,6 +47,7 @@ impl Job {
             cancelled: CancellationToken::new(),
             blocking: Arc::new(Blocking::new(Arc::new(Semaphore::new(1)))),
             origin: None,
+            trace: None,
         }
     }
 
@@ -60,6 +63,7 @@ impl Job {
             cancelled,
             blocking: Arc::clone(&self.blocking),
             origin: self.origin,
+            trace: self.trace.clone(),
         }
     }
 
@@ -84,7 +88,7 @@ impl Job {
         let letter = Letter {
             subject: self.bus.subjects.work(outgoing.kind, &outgoing.scope),
             stream,
-            headers: headers::of(&outgoing, &span.context()),
+            headers: headers::of(&outgoing, &self.trace.clone().unwrap_or_else(|| span.context())),
             body: outgoing.body,
         };
         self.bus.store_patiently(letter, &self.blocking, &self.cancelled).instrument(span).await?;

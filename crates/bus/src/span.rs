@@ -35,6 +35,11 @@ pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
     note_trace(span);
 }
 
+/// Whether a message's delivery begins a trace of its own that links to the run's.
+pub(crate) fn only_links(kind: Option<Kind>) -> bool {
+    matches!(kind, Some(Kind::FilesBatch | Kind::ChunksBatch))
+}
+
 /// Log lines inside a span name its trace.
 fn note_trace(span: &Span) {
     let trace = span.context().span().span_context().trace_id();
@@ -75,7 +80,7 @@ pub(crate) fn process(delivery: &Delivery) -> Span {
         span.record("key", key.as_str());
     }
     let sender = trace_context(headers);
-    if matches!(envelope.kind, Some(Kind::FilesBatch | Kind::ChunksBatch)) {
+    if only_links(envelope.kind) {
         span.add_link(sender.span().span_context().clone());
     } else {
         // Fails where no tracer is installed, and then there is nothing to continue.

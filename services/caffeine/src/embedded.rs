@@ -37,6 +37,7 @@ pub(crate) struct Embedded {
     pub(crate) token: String,
     /// Where the token is kept.
     pub(crate) token_file: PathBuf,
+    telemetry: Telemetry,
     nats: Option<NatsServer>,
     postgres: Option<PostgresServer>,
 }
@@ -122,12 +123,12 @@ impl Embedded {
         let health = Health::new();
         let roles = Roles::start(&Role::ALL, &configuration, &health, shutdown.clone()).await?;
         let health_address = health
-            .serve(settings.health_listen, Some(telemetry), shutdown)
+            .serve(settings.health_listen, Some(telemetry.clone()), shutdown)
             .await
             .with_context(|| format!("listen on {} for health", settings.health_listen))?;
         let base: url::Url = format!("http://{listen}/").parse().context("make the gateway's address")?;
         wait_for_gateway(&base, &roles).await?;
-        Ok(Self { roles, health, base, health_address, token, token_file, nats, postgres })
+        Ok(Self { roles, health, base, health_address, token, token_file, telemetry, nats, postgres })
     }
 
     /// Waits for the services to end (after the shutdown token was cancelled, or because one failed), then stops the
@@ -138,6 +139,7 @@ impl Embedded {
     pub(crate) async fn join(self) -> anyhow::Result<()> {
         let outcome = self.roles.join().await;
         self.health.drain();
+        self.telemetry.shutdown().await;
         if let Some(mut nats) = self.nats {
             nats.stop().await;
         }

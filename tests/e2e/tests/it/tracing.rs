@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use caffeine_e2e::{ServiceCommand, ServiceProcess, Stack, StackOptions};
-use caffeine_testkit::eventually_some;
 
 use crate::fixture;
+
+/// How long spans may be on their way: they are sent in batches.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `rotel` (from PyPI), which writes down every span that it gets.
 struct Receiver {
@@ -92,11 +94,16 @@ async fn one_trace_from_the_request_to_the_published_page() {
     .into();
     let request = ("caffeine-gateway".to_owned(), "POST /api/v1/repositories".to_owned());
     // Spans arrive in batches, every five seconds.
-    let spans = eventually_some(Duration::from_secs(60), || async {
-        let traces = receiver.traces();
-        traces.into_values().find(|spans| spans.contains(&request) && expected.is_subset(spans))
-    })
-    .await;
+    let asked = Instant::now();
+    let spans = loop {
+        let found = receiver.traces().into_values().find(|spans| spans.contains(&request)).unwrap_or_default();
+        if expected.is_subset(&found) {
+            break found;
+        }
+        let missing: Vec<_> = expected.difference(&found).collect();
+        assert!(asked.elapsed() < PATIENCE, "missing {missing:?} in {:#?}", receiver.traces());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
     // A batch of a large repository would drown it: it links to the run's trace and begins one of its own.
     assert!(!spans.iter().any(|(_, name)| name == "process files.batch"), "{spans:?}");
 }
