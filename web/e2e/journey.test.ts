@@ -192,6 +192,7 @@ describe('every page', () => {
         const problems = await serious(page);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         if (wide > 0) problems.push(`wider than the window by ${wide}`);
+        for (const alert of await page.getByRole('alert').allTextContents()) problems.push(`says that ${alert}`);
         // Words of the interface that the other language would not use.
         const words =
           language === 'de'
