@@ -123,7 +123,8 @@ fn cut_end(lines: &[Line<'_>], begin: &Mark, following: Option<&Mark>) -> usize 
 /// above if nothing does. `floor` is where the marker before this one ended.
 fn tail(text: &str, lines: &[Line<'_>], end: &Mark, floor: usize) -> Option<Span> {
     let (line_start, _) = lines[end.line];
-    let before = &text[floor.max(line_start)..end.start];
+    // Two markers can share their dashes, so the one before may end behind the beginning of this one.
+    let before = &text[floor.max(line_start).min(end.start)..end.start];
     if floor <= line_start && inner(before).is_empty() {
         let body = lines[..end.line].iter().rev().take_while(|(_, line)| is_body(line)).count();
         return (body > 0).then(|| span(lines[end.line - body].0, end.end));

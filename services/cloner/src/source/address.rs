@@ -76,7 +76,11 @@ impl HostPort {
         let problem =
             || format!("`{text}` is not a host and port: write `host:port`, for instance `git.example.com:443`");
         let (_, port) = text.rsplit_once(':').ok_or_else(problem)?;
-        port.parse::<u16>().map_err(|_| problem())?;
+        // A number may have a sign, and an address more parts than these two.
+        let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        if !is_port || text.contains(['/', '?', '#', '@', '\\']) {
+            return Err(problem());
+        }
         // The form in which the host of an address is compared: lower case, IPv6 in brackets.
         let url = Url::parse(&format!("http://{text}/")).map_err(|_| problem())?;
         match url.host_str() {
