@@ -33,7 +33,7 @@ from podman import ROOT, HealthTimers, inspect, podman, run, say, until
 sys.path.insert(0, str(ROOT / "deploy/observability"))
 import metrics  # noqa: E402
 
-BASE = "docker.io/library/debian:bookworm-slim"
+BASE = "debian:bookworm-slim"
 GOAL_MIB = 2048
 
 

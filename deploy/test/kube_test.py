@@ -112,7 +112,7 @@ class Cluster:
             "POSTGRES_DB=caffeine",
             "--env",
             "POSTGRES_PASSWORD_FILE=/owner",
-            "docker.io/pgvector/pgvector:0.8.5-pg18",
+            "pgvector/pgvector:0.8.5-pg18",
         )
         podman(
             "run",
@@ -123,7 +123,7 @@ class Cluster:
             f"{WORK}/nats.conf:/etc/nats/nats.conf:ro",
             "--volume",
             f"{self.ids}/nats-users.json:/etc/nats/nats-users.json:ro",
-            "docker.io/library/nats:2.15.1-alpine",
+            "nats:2.15.1-alpine",
             "--config",
             "/etc/nats/nats.conf",
         )
