@@ -45,17 +45,11 @@ function asProblem(error: unknown): Partial<Problem> | undefined {
   return typeof error === 'object' && error !== null ? (error as Partial<Problem>) : undefined;
 }
 
-/** Calls an operation that is not in the generated client. Paths are built with `path`. */
-export async function call<T>(method: string, url: string, body?: unknown): Promise<T> {
-  const response = await request(url, {
-    method,
-    headers: body === undefined ? undefined : { 'content-type': 'application/json' },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const type = response.headers.get('content-type') ?? '';
-  const content = type.includes('json') ? await response.json().catch(() => undefined) : await response.text();
-  if (!response.ok) throw new ApiProblem(response.status, asProblem(content));
-  return content as T;
+/** The text of a file that the API serves beside its operations. The address is built with `path`. */
+export async function text(url: string): Promise<string> {
+  const response = await request(url);
+  if (!response.ok) throw new ApiProblem(response.status, asProblem(await response.json().catch(() => undefined)));
+  return response.text();
 }
 
 /** A path whose values cannot become parts of it. */

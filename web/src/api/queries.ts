@@ -1,21 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { api, call, data, path, query, slashed } from './client.ts';
-import type {
-  ApiToken,
-  Blob,
-  DeadLetter,
-  DeadLetterDetail,
-  Me,
-  Page,
-  PromptVersion,
-  Queue,
-  RepositoryOverview,
-  RunTask,
-  Tree,
-  User,
-  Webhook,
-} from './contract.ts';
-import type { DocumentPage, Run } from './schema.ts';
+import { api, data, path, slashed, text } from './client.ts';
+import type { ApiToken, Me, User } from './narrow.ts';
+import type { DocumentPage, StateFilter } from './schema.ts';
 
 /** What a terminal state is, of runs and documents. */
 export function isOver(state: string | undefined): boolean {
@@ -63,27 +49,37 @@ export const repository = (id: string) =>
 export const overview = (id: string) =>
   queryOptions({
     queryKey: ['repository', id, 'overview'],
-    queryFn: () => call<RepositoryOverview>('GET', path`/api/v1/repositories/${id}/overview`),
+    queryFn: () =>
+      data(api.GET('/api/v1/repositories/{repository}/overview', { params: { path: { repository: id } } })),
   });
 
 export const tree = (id: string, commit: string | undefined) =>
   queryOptions({
     queryKey: ['repository', id, 'tree', commit ?? ''],
-    queryFn: () => call<Tree>('GET', path`/api/v1/repositories/${id}/tree` + query({ commit })),
+    queryFn: () =>
+      data(
+        api.GET('/api/v1/repositories/{repository}/tree', { params: { path: { repository: id }, query: { commit } } }),
+      ),
     ...(commit ? forever : {}),
   });
 
 export const blob = (id: string, file: string, commit: string | undefined) =>
   queryOptions({
     queryKey: ['repository', id, 'blob', commit ?? '', file],
-    queryFn: () => call<Blob>('GET', path`/api/v1/repositories/${id}/blob` + query({ path: file, commit })),
+    queryFn: () =>
+      data(
+        api.GET('/api/v1/repositories/{repository}/blob', {
+          params: { path: { repository: id }, query: { path: file, commit } },
+        }),
+      ),
     ...(commit ? forever : {}),
   });
 
 export const webhooks = (id: string) =>
   queryOptions({
     queryKey: ['repository', id, 'webhooks'],
-    queryFn: () => call<Page<Webhook>>('GET', path`/api/v1/repositories/${id}/webhooks`),
+    queryFn: () =>
+      data(api.GET('/api/v1/repositories/{repository}/webhooks', { params: { path: { repository: id } } })),
   });
 
 export const repositoryRuns = (id: string) =>
@@ -115,13 +111,11 @@ export const run = (id: string) =>
     staleTime: (found) => (isOver(found.state.data?.state) ? Number.POSITIVE_INFINITY : 0),
   });
 
-export type ListedRun = Run & { repository_name?: string };
-
-export const runs = (state: string) =>
+export const runs = (state: StateFilter | undefined) =>
   infiniteQueryOptions({
-    queryKey: ['runs', state],
+    queryKey: ['runs', state ?? ''],
     queryFn: ({ pageParam }) =>
-      call<Page<ListedRun>>('GET', `/api/v1/runs${query({ state, limit: 30, cursor: pageParam })}`),
+      data(api.GET('/api/v1/runs', { params: { query: { state, limit: 30, cursor: pageParam } } })),
     initialPageParam: first,
     getNextPageParam: next,
   });
@@ -129,7 +123,7 @@ export const runs = (state: string) =>
 export const tasks = (id: string) =>
   queryOptions({
     queryKey: ['run', id, 'tasks'],
-    queryFn: () => call<Page<RunTask>>('GET', path`/api/v1/runs/${id}/tasks`),
+    queryFn: () => data(api.GET('/api/v1/runs/{run}/tasks', { params: { path: { run: id } } })),
   });
 
 export const document = (id: string) =>
@@ -154,7 +148,7 @@ export const page = (id: string, slug: string) =>
 export const citedFile = (id: string, file: string) =>
   queryOptions({
     queryKey: ['document', id, 'source', file],
-    queryFn: () => call<string>('GET', path`/api/v1/documents/${id}/pages/sources/` + slashed(file)),
+    queryFn: () => text(path`/api/v1/documents/${id}/pages/sources/` + slashed(file)),
     ...forever,
   });
 
@@ -181,7 +175,7 @@ export const prompt = (id: string) =>
 export const promptVersions = (id: string) =>
   queryOptions({
     queryKey: ['prompt', id, 'versions'],
-    queryFn: () => call<Page<PromptVersion>>('GET', path`/api/v1/prompts/${id}/versions`),
+    queryFn: () => data(api.GET('/api/v1/prompts/{template}/versions', { params: { path: { template: id } } })),
   });
 
 export const credentials = queryOptions({
@@ -196,13 +190,16 @@ export const sessions = queryOptions({
 
 export const tokens = queryOptions({
   queryKey: ['tokens'],
-  queryFn: () => data(api.GET('/api/v1/tokens')) as Promise<Page<ApiToken>>,
+  queryFn: () => data(api.GET('/api/v1/tokens')) as Promise<{ items: ApiToken[] }>,
 });
 
 export const users = infiniteQueryOptions({
   queryKey: ['users'],
   queryFn: ({ pageParam }) =>
-    data(api.GET('/api/v1/users', { params: { query: { limit: 50, cursor: pageParam } } })) as Promise<Page<User>>,
+    data(api.GET('/api/v1/users', { params: { query: { limit: 50, cursor: pageParam } } })) as Promise<{
+      items: User[];
+      next_cursor?: string;
+    }>,
   initialPageParam: first,
   getNextPageParam: next,
 });
@@ -231,20 +228,20 @@ export const audit = (filter: AuditFilter) =>
 
 export const queues = queryOptions({
   queryKey: ['queues'],
-  queryFn: () => call<Page<Queue>>('GET', '/api/v1/admin/queues'),
+  queryFn: () => data(api.GET('/api/v1/admin/queues')),
   refetchInterval: 5_000,
 });
 
 export const deadLetters = infiniteQueryOptions({
   queryKey: ['dead-letters'],
   queryFn: ({ pageParam }) =>
-    call<Page<DeadLetter>>('GET', `/api/v1/admin/dead-letters${query({ limit: 50, cursor: pageParam })}`),
+    data(api.GET('/api/v1/admin/dead-letters', { params: { query: { limit: 50, cursor: pageParam } } })),
   initialPageParam: first,
   getNextPageParam: next,
 });
 
-export const deadLetter = (id: string | number) =>
+export const deadLetter = (id: number) =>
   queryOptions({
     queryKey: ['dead-letter', id],
-    queryFn: () => call<DeadLetterDetail>('GET', path`/api/v1/admin/dead-letters/${id}`),
+    queryFn: () => data(api.GET('/api/v1/admin/dead-letters/{letter}', { params: { path: { letter: id } } })),
   });

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import type { Me, Role, Scope } from '../api/contract.ts';
+import type { Me, Role, Scope } from '../api/narrow.ts';
 import { me } from '../api/queries.ts';
 
 const RANK: Record<Role, number> = { viewer: 0, auditor: 0, author: 1, maintainer: 2, admin: 3 };

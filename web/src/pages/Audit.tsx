@@ -5,6 +5,7 @@ import { audit } from '../api/queries.ts';
 import { useI18n } from '../i18n/index.ts';
 import { Button } from '../ui/Button.tsx';
 import { Field, inputClass } from '../ui/Field.tsx';
+import { More } from '../ui/More.tsx';
 import { Page } from '../ui/Page.tsx';
 import { Empty, Loaded } from '../ui/State.tsx';
 
@@ -89,11 +90,7 @@ export default function Audit() {
                   </tbody>
                 </table>
               </div>
-              {list.hasNextPage && (
-                <Button className="mt-6" busy={list.isFetchingNextPage} onClick={() => list.fetchNextPage()}>
-                  {t('common.more')}
-                </Button>
-              )}
+              <More of={list} />
             </>
           );
         }}

@@ -1,14 +1,15 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { call, path } from '../api/client.ts';
-import type { DeadLetter } from '../api/contract.ts';
+import { api, data } from '../api/client.ts';
 import { deadLetter, deadLetters } from '../api/queries.ts';
+import type { DeadLetter } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Ask } from '../ui/Dialog.tsx';
+import { More } from '../ui/More.tsx';
 import { Page } from '../ui/Page.tsx';
 import { Empty, Loaded } from '../ui/State.tsx';
 import { Ago } from '../ui/Time.tsx';
@@ -36,11 +37,7 @@ export default function DeadLetters() {
                   <Row key={one.dead_letter} letter={one} />
                 ))}
               </ul>
-              {list.hasNextPage && (
-                <Button className="mt-6" busy={list.isFetchingNextPage} onClick={() => list.fetchNextPage()}>
-                  {t('common.more')}
-                </Button>
-              )}
+              <More of={list} />
             </>
           );
         }}
@@ -60,7 +57,10 @@ function Row({ letter }: { letter: DeadLetter }) {
     setTimeout(() => client.invalidateQueries({ queryKey: ['dead-letters'] }), 1_500);
   };
   const redeliver = useMutation({
-    mutationFn: () => call<unknown>('POST', path`/api/v1/admin/dead-letters/${letter.dead_letter}/redeliver`),
+    mutationFn: () =>
+      data(
+        api.POST('/api/v1/admin/dead-letters/{letter}/redeliver', { params: { path: { letter: letter.dead_letter } } }),
+      ),
     onSuccess: () => {
       notify(t('dead.redelivered'));
       renew();
@@ -68,7 +68,8 @@ function Row({ letter }: { letter: DeadLetter }) {
     onError: notifyProblem,
   });
   const drop = useMutation({
-    mutationFn: () => call<unknown>('DELETE', path`/api/v1/admin/dead-letters/${letter.dead_letter}`),
+    mutationFn: () =>
+      data(api.DELETE('/api/v1/admin/dead-letters/{letter}', { params: { path: { letter: letter.dead_letter } } })),
     onSuccess: renew,
     onError: notifyProblem,
     onSettled: () => setAsking(false),
@@ -120,7 +121,7 @@ function Row({ letter }: { letter: DeadLetter }) {
   );
 }
 
-function Message({ id }: { id: string | number }) {
+function Message({ id }: { id: number }) {
   const { t } = useI18n();
   const found = useQuery(deadLetter(id));
   const block = (label: string, value: unknown) => (

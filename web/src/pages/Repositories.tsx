@@ -9,8 +9,9 @@ import { matches } from '../lib/match.ts';
 import { useRights } from '../lib/me.ts';
 import { strip } from '../lib/pipeline.ts';
 import { StateBadge } from '../ui/Badge.tsx';
-import { Button, buttonClass } from '../ui/Button.tsx';
+import { buttonClass } from '../ui/Button.tsx';
 import { inputClass } from '../ui/Field.tsx';
+import { More } from '../ui/More.tsx';
 import { Page } from '../ui/Page.tsx';
 import { Empty, Loaded } from '../ui/State.tsx';
 import { Strip } from '../ui/Strip.tsx';
@@ -58,13 +59,7 @@ export default function Repositories() {
                 ))}
               </ul>
               {shown.length === 0 && <p className="py-8 text-center text-soft">{t('repositories.no_match')}</p>}
-              {list.hasNextPage && (
-                <div className="mt-6 text-center">
-                  <Button busy={list.isFetchingNextPage} onClick={() => list.fetchNextPage()}>
-                    {t('common.more')}
-                  </Button>
-                </div>
-              )}
+              <More of={list} />
             </>
           );
         }}

@@ -2,8 +2,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
-import type { RepositoryOverview } from '../api/contract.ts';
 import { documents, isOver, overview, repository, repositoryRuns, run } from '../api/queries.ts';
+import type { Overview } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useLive } from '../lib/live.ts';
 import { useRights } from '../lib/me.ts';
@@ -182,7 +182,7 @@ export default function Repository() {
   );
 }
 
-function Figures({ of }: { of: RepositoryOverview }) {
+function Figures({ of }: { of: Overview }) {
   const { t, n, count } = useI18n();
   const figures = [
     [t('repository.files'), of.files],

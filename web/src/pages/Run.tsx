@@ -1,10 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, call, data, path } from '../api/client.ts';
-import type { RunTask } from '../api/contract.ts';
+import { api, data } from '../api/client.ts';
 import { isOver, repository, run as runQuery, tasks as tasksQuery } from '../api/queries.ts';
-import type { RunEvent, Run as RunRow } from '../api/schema.ts';
+import type { RunEvent, Run as RunRow, Task } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useLive } from '../lib/live.ts';
 import { useRights } from '../lib/me.ts';
@@ -47,7 +46,7 @@ function Open({ run }: { run: RunRow }) {
     onSettled: () => setAsking(false),
   });
   const retry = useMutation({
-    mutationFn: () => call<RunRow>('POST', path`/api/v1/runs/${run.id}/retry`),
+    mutationFn: () => data(api.POST('/api/v1/runs/{run}/retry', { params: { path: { run: run.id } } })),
     onSuccess: (made) => navigate({ to: '/runs/$run', params: { run: made.id } }),
     onError: notifyProblem,
   });
@@ -174,7 +173,7 @@ function Timeline({ events }: { events: RunEvent[] }) {
 
 const MANY = 60;
 
-function Tasks({ items }: { items: RunTask[] }) {
+function Tasks({ items }: { items: Task[] }) {
   const { t, n, maybe } = useI18n();
   const [errorsOnly, setErrorsOnly] = useState(false);
   const [all, setAll] = useState(false);

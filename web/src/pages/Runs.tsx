@@ -3,8 +3,8 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { isOver, runs } from '../api/queries.ts';
 import { type Key, useI18n } from '../i18n/index.ts';
 import { StateBadge } from '../ui/Badge.tsx';
-import { Button } from '../ui/Button.tsx';
 import { inputClass } from '../ui/Field.tsx';
+import { More } from '../ui/More.tsx';
 import { Page } from '../ui/Page.tsx';
 import { Empty, Loaded } from '../ui/State.tsx';
 import { Ago } from '../ui/Time.tsx';
@@ -28,7 +28,8 @@ export default function Runs() {
   const { state = '' } = useSearch({ from: '/inside/runs' });
   const navigate = useNavigate();
   const list = useInfiniteQuery({
-    ...runs(state),
+    // A word that is no state, in an address that somebody wrote, filters nothing.
+    ...runs(STATES.find((one) => one === state)),
     refetchInterval: ({ state: known }) =>
       known.data?.pages.some((page) => page.items.some((one) => !isOver(one.state))) ? 4_000 : 20_000,
   });
@@ -104,13 +105,7 @@ export default function Runs() {
                   </li>
                 ))}
               </ul>
-              {list.hasNextPage && (
-                <div className="mt-6 text-center">
-                  <Button busy={list.isFetchingNextPage} onClick={() => list.fetchNextPage()}>
-                    {t('common.more')}
-                  </Button>
-                </div>
-              )}
+              <More of={list} />
             </>
           );
         }}

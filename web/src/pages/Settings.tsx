@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
-import type { ApiToken, Scope } from '../api/contract.ts';
+import type { ApiToken, Scope } from '../api/narrow.ts';
 import { credentials, me, sessions, tokens } from '../api/queries.ts';
 import { type Language, setLanguage, useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';

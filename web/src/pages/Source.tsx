@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useLocation, useNavigate, useParams, useRouter, useSearch } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
-import type { Blob, TreeFile } from '../api/contract.ts';
 import { blob, repository as repositoryQuery, tree } from '../api/queries.ts';
+import type { Blob, File } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { type Lines, linesFragment, parseLines } from '../lib/cite.ts';
 import { matches } from '../lib/match.ts';
@@ -66,7 +66,7 @@ export default function Source() {
             <p className="mt-2 text-soft lg:hidden">{t('source.choose_narrow')}</p>
           </>
         ) : (
-          <File
+          <SourceFile
             repository={repository}
             path={path}
             commit={commit}
@@ -82,10 +82,10 @@ interface FileProps {
   repository: string;
   path: string;
   commit: string | undefined;
-  entry: TreeFile | undefined;
+  entry: File | undefined;
 }
 
-function File({ repository, path, commit, entry }: FileProps) {
+function SourceFile({ repository, path, commit, entry }: FileProps) {
   const { t, count } = useI18n();
   const navigate = useNavigate();
   const router = useRouter();
@@ -212,7 +212,7 @@ function Beside({
 interface ListProps {
   repository: string;
   commit: string | undefined;
-  files: TreeFile[];
+  files: File[];
   current: string;
   onChoose: () => void;
 }
@@ -223,7 +223,7 @@ function FileList({ repository, commit, files, current, onChoose }: ListProps) {
   const [toggled, setToggled] = useState<Record<string, boolean>>({});
   const root = useMemo(() => fileTree(files), [files]);
   const found = filter.trim() ? files.filter((file) => matches(file.path, filter)).slice(0, 200) : undefined;
-  const entry = (file: TreeFile, label: string) => (
+  const entry = (file: File, label: string) => (
     <Link
       to={SOURCE}
       params={{ repository, _splat: file.path }}
@@ -237,7 +237,7 @@ function FileList({ repository, commit, files, current, onChoose }: ListProps) {
       <span className="truncate">{label}</span>
     </Link>
   );
-  const folder = (at: Folder<TreeFile>, depth: number) => (
+  const folder = (at: Folder<File>, depth: number) => (
     <ul className={depth > 0 ? 'ml-1.5 border-l border-rule pl-2.5' : ''}>
       {at.folders.map((child) => {
         const isOpen =

@@ -1,12 +1,13 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, data } from '../api/client.ts';
-import type { Role, User } from '../api/contract.ts';
+import type { Role, User } from '../api/narrow.ts';
 import { me, users, userTag } from '../api/queries.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { inputClass } from '../ui/Field.tsx';
+import { More } from '../ui/More.tsx';
 import { Page } from '../ui/Page.tsx';
 import { Loaded } from '../ui/State.tsx';
 import { Ago } from '../ui/Time.tsx';
@@ -44,11 +45,7 @@ export default function Users() {
                 </tbody>
               </table>
             </div>
-            {list.hasNextPage && (
-              <Button className="mt-6" busy={list.isFetchingNextPage} onClick={() => list.fetchNextPage()}>
-                {t('common.more')}
-              </Button>
-            )}
+            <More of={list} />
           </>
         )}
       </Loaded>

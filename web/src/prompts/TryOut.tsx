@@ -1,8 +1,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, call, data } from '../api/client.ts';
-import type { Preview, PreviewRequest } from '../api/contract.ts';
+import { api, data } from '../api/client.ts';
 import { repositoryChoice } from '../api/queries.ts';
 import { useI18n } from '../i18n/index.ts';
 import { Badge } from '../ui/Badge.tsx';
@@ -40,8 +39,8 @@ export function TryOut({ draft, template, name, unsaved }: Props) {
   const preview = useMutation({
     mutationFn: () => {
       const { style, output_language } = form;
-      const body: PreviewRequest = { ...draft, repository, query, style, output_language, model };
-      return call<Preview>('POST', '/api/v1/prompts/preview', body);
+      const body = { ...draft, repository, query, style, output_language, model };
+      return data(api.POST('/api/v1/prompts/preview', { body }));
     },
   });
   const start = useMutation({

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import type { PromptVersion } from '../api/contract.ts';
 import { promptVersions } from '../api/queries.ts';
+import type { TemplateVersion } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { diffLines } from '../lib/diff.ts';
 import { Button } from '../ui/Button.tsx';
@@ -55,9 +55,9 @@ export function Versions({ template, onRestore }: Props) {
   );
 }
 
-function Changes({ of, before }: { of: PromptVersion; before: PromptVersion | undefined }) {
+function Changes({ of, before }: { of: TemplateVersion; before: TemplateVersion | undefined }) {
   const { t } = useI18n();
-  const whole = (version: PromptVersion | undefined) => (version ? `${version.system}\n\n${version.body}` : '');
+  const whole = (version: TemplateVersion | undefined) => (version ? `${version.system}\n\n${version.body}` : '');
   const looks = {
     same: 'text-faint',
     added: 'bg-accent-ground text-ink',

@@ -1,8 +1,8 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { call, path } from '../api/client.ts';
-import type { Webhook } from '../api/contract.ts';
+import { api, data } from '../api/client.ts';
 import { webhooks } from '../api/queries.ts';
+import type { AddWebhook, Webhook } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { Badge } from './Badge.tsx';
 import { Button } from './Button.tsx';
@@ -14,28 +14,45 @@ import { Loaded } from './State.tsx';
 import { Ago } from './Time.tsx';
 import { notifyProblem } from './Toast.tsx';
 
-const PROVIDERS = { github: 'GitHub', gitlab: 'GitLab', gitea: 'Gitea' } as const;
+type Provider = AddWebhook['provider'];
+const PROVIDERS: Record<Provider, string> = { github: 'GitHub', gitlab: 'GitLab', gitea: 'Gitea' };
 
 export function Webhooks({ repository }: { repository: string }) {
   const { t } = useI18n();
   const client = useQueryClient();
   const list = useQuery(webhooks(repository));
-  const [provider, setProvider] = useState<Webhook['provider']>('github');
+  const [provider, setProvider] = useState<Provider>('github');
   const [doomed, setDoomed] = useState<string>();
   const renew = () => client.invalidateQueries({ queryKey: ['repository', repository, 'webhooks'] });
   const add = useMutation({
-    mutationFn: () => call<Webhook>('POST', path`/api/v1/repositories/${repository}/webhooks`, { provider }),
+    mutationFn: () =>
+      data(
+        api.POST('/api/v1/repositories/{repository}/webhooks', {
+          params: { path: { repository } },
+          body: { provider },
+        }),
+      ),
     onSuccess: renew,
     onError: notifyProblem,
   });
   const renewSecret = useMutation({
-    mutationFn: (id: string) => call<Webhook>('POST', path`/api/v1/repositories/${repository}/webhooks/${id}/secret`),
+    mutationFn: (id: string) =>
+      data(
+        api.POST('/api/v1/repositories/{repository}/webhooks/{webhook}/secret', {
+          params: { path: { repository, webhook: id } },
+        }),
+      ),
     onSuccess: renew,
     onError: notifyProblem,
   });
   const secret = renewSecret.data?.secret ?? add.data?.secret;
   const remove = useMutation({
-    mutationFn: (id: string) => call<void>('DELETE', path`/api/v1/repositories/${repository}/webhooks/${id}`),
+    mutationFn: (id: string) =>
+      data(
+        api.DELETE('/api/v1/repositories/{repository}/webhooks/{webhook}', {
+          params: { path: { repository, webhook: id } },
+        }),
+      ),
     onSuccess: renew,
     onError: notifyProblem,
     onSettled: () => setDoomed(undefined),
@@ -51,7 +68,7 @@ export function Webhooks({ repository }: { repository: string }) {
                 key={hook.webhook}
                 className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-rule py-3 first:pt-0"
               >
-                <span className="font-semibold">{PROVIDERS[hook.provider]}</span>
+                <span className="font-semibold">{PROVIDERS[hook.provider as Provider]}</span>
                 <code className="min-w-0 flex-1 font-mono text-xs break-all">{addressOf(hook)}</code>
                 {hook.last_delivery_at && (
                   <span className="text-xs text-faint">
@@ -81,7 +98,7 @@ export function Webhooks({ repository }: { repository: string }) {
             <select
               {...field}
               value={provider}
-              onChange={(e) => setProvider(e.target.value as Webhook['provider'])}
+              onChange={(e) => setProvider(e.target.value as Provider)}
               className={inputClass}
             >
               {Object.entries(PROVIDERS).map(([value, label]) => (
