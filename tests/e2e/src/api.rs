@@ -70,6 +70,12 @@ impl Api {
         self.send(self.http.post(format!("{}/api/v1{path}", self.base)).json(body)).await
     }
 
+    /// `POST` of JSON with the token, which makes something once however often it is sent with this key.
+    pub async fn post_once(&self, path: &str, body: &Value, key: Uuid) -> (u16, Value) {
+        let request = self.http.post(format!("{}/api/v1{path}", self.base)).header("Idempotency-Key", key.to_string());
+        self.send(request.json(body)).await
+    }
+
     /// Whether the gateway answers at all.
     pub async fn is_up(&self) -> bool {
         self.http

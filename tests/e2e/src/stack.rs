@@ -400,8 +400,12 @@ fn concerns(service: &str, variable: &str) -> bool {
     variable.starts_with(&section(service)) || !SERVICES.iter().any(|other| variable.starts_with(&section(other)))
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
+/// A port of loopback that was free a moment ago.
+///
+/// # Panics
+/// If loopback has none.
+#[must_use]
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     listener.local_addr().expect("a bound socket has an address").port()
 }

@@ -1,10 +1,10 @@
 //! Somebody else's implementation of the Messages API, which counts what it is asked.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use caffeine_e2e::free_port;
 use caffeine_testkit::eventually;
 use serde_json::json;
 
@@ -20,10 +20,7 @@ impl FakeModel {
         let fixtures = folder.join("fixtures.json");
         let text = json!({ "fixtures": [{ "match": {}, "response": { "content": answer } }] }).to_string();
         std::fs::write(&fixtures, text).expect("the fixtures can be written");
-        let port = {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-            listener.local_addr().expect("a bound socket has an address").port()
-        };
+        let port = free_port();
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fakes/node_modules/.bin/llmock");
         let child = Command::new(&program)
             .args(["--port", &port.to_string(), "--strict", "--log-level", "warn", "--fixtures"])

@@ -165,13 +165,10 @@ impl World {
         }
         let body = json!({ "url": url, "documents": documents });
         let asked = Instant::now();
+        // An answer can be lost with its gateway, and to ask again without a key would be another run.
+        let key = Uuid::new_v4();
         loop {
-            let (status, answer) = self.stack.api.post("/repositories", &body).await;
-            if status == 0
-                && let Some(id) = self.asked_before(url).await
-            {
-                return Run { name, id };
-            }
+            let (status, answer) = self.stack.api.post_once("/repositories", &body, key).await;
             let id = answer.pointer("/run/id").and_then(serde_json::Value::as_str).and_then(|id| id.parse().ok());
             match id {
                 Some(id) if status == 200 || status == 201 => return Run { name, id },
@@ -179,14 +176,6 @@ impl World {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
-
-    /// The run of a request whose answer was lost with its gateway: to ask again blindly would be another run.
-    async fn asked_before(&self, url: &str) -> Option<Uuid> {
-        until(DEADLINE, async || self.stack.api.is_up().await).await;
-        let (_, repositories) = self.stack.api.get("/repositories?limit=100").await;
-        let repository = repositories["items"].as_array()?.iter().find(|repository| repository["url"] == url)?;
-        repository["latest_run_id"].as_str()?.parse().ok()
     }
 
     /// Prepares a fault at a point of the services; it strikes the first that comes there. Returns the marker that

@@ -1,11 +1,10 @@
 //! Spans of all services in one trace, as somebody else's receiver of OTLP gets them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use caffeine_e2e::{ServiceCommand, ServiceProcess, Stack, StackOptions};
+use caffeine_e2e::{ServiceCommand, ServiceProcess, Stack, StackOptions, free_port};
 
 use crate::fixture;
 
@@ -21,7 +20,7 @@ struct Receiver {
 
 impl Receiver {
     fn start(folder: &Path) -> Self {
-        let [grpc, http] = [free_address(), free_address()];
+        let [grpc, http] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
         let log = folder.join("receiver.log");
         let options = ["--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed"];
         let mut line = vec![agent().display().to_string(), "start".to_owned()];
@@ -57,11 +56,6 @@ fn agent() -> PathBuf {
     });
     let agents = versions.flatten().map(|python| python.path().join("site-packages/rotel/rotel-agent"));
     agents.filter(|agent| agent.exists()).last().expect("`make test` brings the receiver")
-}
-
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
