@@ -48,6 +48,8 @@ pub(crate) struct EmbeddedOptions {
     pub(crate) listen: SocketAddr,
     /// A log filter, if the configuration names none.
     pub(crate) log: &'static str,
+    /// Whether nobody but this program asks the gateway, so that its reading need not be limited.
+    pub(crate) is_private: bool,
 }
 
 impl Embedded {
@@ -85,6 +87,9 @@ impl Embedded {
             }
         };
         default("CAFFEINE_LOG", options.log.to_owned());
+        if options.is_private {
+            default("CAFFEINE_GATEWAY_RATE_READ", "0".to_owned());
+        }
         default("CAFFEINE_GATEWAY_LISTEN", listen.to_string());
         default("CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE", token_file.display().to_string());
         default("CAFFEINE_CLONER_DATA_DIR", data.join("cloner").display().to_string());

@@ -17,7 +17,8 @@ use crate::roles::Roles;
 /// Runs the embedded mode until a signal.
 pub(crate) async fn up(args: UpArgs) -> anyhow::Result<ExitCode> {
     let shutdown = shutdown_on_signals().context("install signal handlers")?;
-    let options = EmbeddedOptions { listen: args.listen, log: "info,async_nats=warn,sqlx=warn,hyper=warn" };
+    let options =
+        EmbeddedOptions { listen: args.listen, log: "info,async_nats=warn,sqlx=warn,hyper=warn", is_private: false };
     let embedded = Embedded::start(&args.embedded, options, shutdown).await?;
     println!("CaffeineCode is up.");
     println!("  web      {} (sign in with the token)", embedded.base);

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
+
+/// The longest wait that a gateway is believed.
+const MAX_WAIT_SECONDS: u64 = 60;
 
 /// A client with a token.
 pub(crate) struct Client {
@@ -61,7 +65,7 @@ impl Client {
     /// A text resource; nothing if there is none.
     pub(crate) async fn text(&self, path: &str) -> anyhow::Result<Option<String>> {
         let request = self.http.get(self.address(path)?).timeout(Duration::from_secs(60));
-        let answer = request.bearer_auth(&self.token).send().await.context("ask the gateway")?;
+        let answer = self.answer(request).await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -96,7 +100,22 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Response> {
-        checked(request.bearer_auth(&self.token).send().await.context("ask the gateway")?).await
+        checked(self.answer(request).await?).await
+    }
+
+    /// Asks, and again when the gateway says that it was too soon: a document can have more pages than anybody may read
+    /// in a minute.
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Response> {
+        let request = request.bearer_auth(&self.token);
+        loop {
+            let once = request.try_clone().context("repeat a request")?;
+            let answer = once.send().await.context("ask the gateway")?;
+            if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+                return Ok(answer);
+            }
+            let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            tokio::time::sleep(Duration::from_secs(wait.unwrap_or(1).clamp(1, MAX_WAIT_SECONDS))).await;
+        }
     }
 }
 
@@ -116,4 +135,30 @@ async fn checked(answer: Response) -> anyhow::Result<Response> {
 
 async fn decode<T: DeserializeOwned>(answer: Response) -> anyhow::Result<T> {
     answer.json().await.context("read the gateway's answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::Client;
+
+    #[tokio::test]
+    async fn whoever_asks_too_soon_asks_again() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let server = tokio::spawn(async move {
+            for answer in ["429 Too Many Requests\r\nretry-after: 1", "200 OK"] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4_096]).await.unwrap();
+                let text = format!("HTTP/1.1 {answer}\r\nconnection: close\r\ncontent-length: 4\r\n\r\npage");
+                stream.write_all(text.as_bytes()).await.unwrap();
+            }
+        });
+        let client = Client::new(base, "cc_token".to_owned()).unwrap();
+        assert_eq!(client.text("documents/1/pages/index.md").await.unwrap().as_deref(), Some("page"));
+        server.await.unwrap();
+    }
 }

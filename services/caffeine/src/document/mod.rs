@@ -42,7 +42,7 @@ pub(crate) async fn document(args: DocumentArgs) -> anyhow::Result<ExitCode> {
             (served.url.clone(), Some(served))
         }
     };
-    let options = EmbeddedOptions { listen: ([127, 0, 0, 1], 0).into(), log: "error" };
+    let options = EmbeddedOptions { listen: ([127, 0, 0, 1], 0).into(), log: "error", is_private: true };
     eprintln!("Starting, with data in {}", embedding.data.display());
     let embedded = Embedded::start(&embedding, options, shutdown.clone()).await?;
     let client = Client::new(embedded.base.clone(), embedded.token.clone())?;
