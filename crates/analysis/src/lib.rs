@@ -49,7 +49,7 @@ pub use category::Category;
 pub use chunk::{embedding_text, header};
 pub use file::{Chunk, ChunkKind, FileAnalysis, ParseQuality, SkipReason};
 pub use language::Language;
-pub use link::{LinkFile, LinkInput, LinkOutput, link};
+pub use link::{FileRefs, LinkFile, LinkImport, LinkOutput, LinkSymbol, link};
 pub use manifest::{EntryPoint, EntryPointKind, Manifest, ManifestKind, parse_manifest};
 pub use symbol::{Import, ImportKind, ImportedName, Ref, RefKind, Symbol, SymbolKind, Visibility};
 

@@ -2,7 +2,7 @@
 //!
 //! Compiled for tests and for the fuzz targets of `fuzz/`, which differ only in where the bytes come from.
 
-use crate::{FileAnalysis, LinkFile, LinkInput, MAX_CHUNK_NWS, analyse, embedding_text, link, parse_manifest};
+use crate::{FileAnalysis, FileRefs, LinkFile, MAX_CHUNK_NWS, analyse, embedding_text, link, parse_manifest};
 
 /// One name per grammar, reader and gate.
 pub const PATHS: &[&str] = &[
@@ -135,37 +135,27 @@ pub fn linking(bytes: &[u8]) {
         "README.md",
         "config.yaml",
     ];
-    let files: Vec<LinkFile> = bytes
+    let analyses = bytes
         .split(|byte| *byte == 0)
         .filter_map(|file| file.split_first())
         .take(40)
         .filter_map(|(name, content)| {
             let path = *NAMES.get(usize::from(*name) % NAMES.len())?;
-            Some(link_file(path, analyse(path, content)))
+            Some((path, analyse(path, content)))
         })
         .collect();
-    links(&LinkInput { files });
+    links(analyses);
 }
 
-/// What linking needs of an analysis.
-pub fn link_file(path: &str, analysis: FileAnalysis) -> LinkFile {
-    LinkFile {
-        path: path.to_owned(),
-        language: analysis.language,
-        category: analysis.category,
-        manifest: parse_manifest(path, &analysis.text),
-        symbols: analysis.symbols,
-        imports: analysis.imports,
-        refs: analysis.refs,
-    }
-}
-
-/// Linking is deterministic, whatever the order, and names only what is there.
-pub fn links(input: &LinkInput) {
-    let output = link(input);
-    assert_eq!(output, link(input), "the same input gives the same output");
+/// Linking is deterministic, whatever the order of the files, and names only what is there.
+pub fn links(analyses: Vec<(&str, FileAnalysis)>) {
+    let (files, mut mentions): (Vec<LinkFile>, Vec<FileRefs>) =
+        analyses.into_iter().map(|(path, analysis)| LinkFile::of(path, analysis)).unzip();
+    mentions.sort_by(|left, right| left.path.cmp(&right.path));
+    let output = link(&files, mentions.clone());
+    assert_eq!(output, link(&files, mentions), "the same input gives the same output");
     let mut symbols = std::collections::BTreeMap::new();
-    for file in &input.files {
+    for file in &files {
         symbols.entry(file.path.as_str()).or_insert(file.symbols.len());
     }
     assert_eq!(output.file_ranks.len(), symbols.len());
@@ -173,9 +163,11 @@ pub fn links(input: &LinkInput) {
         symbols.get(path).is_some_and(|count| symbol.is_none_or(|symbol| (symbol as usize) < *count))
     };
     for edge in &output.edges {
-        assert!(has(&edge.src_path, edge.src_symbol) && has(&edge.dst_path, edge.dst_symbol), "{edge:?}");
+        let (src, dst) = (output.path(edge.src), output.path(edge.dst));
+        assert!(has(src, edge.src_symbol) && has(dst, edge.dst_symbol), "{edge:?}");
         assert!(edge.line >= 1 && edge.count >= 1 && (1..=5).contains(&edge.tier), "{edge:?}");
     }
+    assert!(output.edges.is_sorted() && output.externals.is_sorted());
     assert!(output.externals.iter().all(|external| has(&external.path, None)));
     let sum: f64 = output.file_ranks.iter().map(|(_, rank)| rank).sum();
     assert!(symbols.is_empty() || (sum - 1.0).abs() < 1e-6, "ranks sum to {sum}");
@@ -243,8 +235,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::replay::replay;
-    use super::{PATHS, analysis, link_file, linking, links, manifest};
-    use crate::{Language, LinkInput};
+    use super::{PATHS, analysis, linking, links, manifest};
+    use crate::Language;
 
     #[test]
     fn committed_inputs() {
@@ -351,8 +343,7 @@ mod tests {
         #[test]
         fn pieces_of_code(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..400)) {
             let text = pieces.concat();
-            let files = PATHS.iter().map(|path| link_file(path, analysis(path, text.as_bytes()))).collect();
-            links(&LinkInput { files });
+            links(PATHS.iter().map(|path| (*path, analysis(path, text.as_bytes()))).collect());
         }
 
         #[test]

@@ -33,6 +33,14 @@ pub struct Symbol {
     pub end_byte: u32,
 }
 
+impl Symbol {
+    /// Whether it stands for its file (a module's documentation) and cannot be named from inside.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        self.kind == SymbolKind::Module && self.signature.is_empty()
+    }
+}
+
 /// What a symbol is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -223,6 +231,14 @@ pub struct Ref {
     pub line: u32,
     /// How many such mentions there are.
     pub count: u32,
+}
+
+impl Ref {
+    /// Whether it names a base of the symbol around it: what may be inherited from there is looked up through it.
+    #[must_use]
+    pub fn names_base(&self) -> bool {
+        self.enclosing.is_some() && matches!(self.kind, RefKind::Extends | RefKind::Implements)
+    }
 }
 
 /// How something is mentioned.

@@ -5,6 +5,7 @@
 
 use half::f16;
 use sqlx::PgConnection;
+use sqlx::postgres::PgCopyIn;
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -121,13 +122,47 @@ impl CopyRows {
         self.bytes.extend_from_slice(TRAILER);
         let mut copy = connection.copy_in_raw(statement).await?;
         for piece in self.bytes.chunks(PIECE) {
-            if let Err(error) = copy.send(piece).await {
-                let _ = copy.abort("sending failed").await;
-                return Err(error.into());
-            }
+            copy = send_piece(copy, piece).await?;
         }
         copy.finish().await?;
         Ok(())
+    }
+}
+
+/// Sends rows as they are made, for when there are too many to hold. Otherwise as [`CopyRows::send`].
+pub(crate) async fn copy_all<Row>(
+    connection: &mut PgConnection,
+    statement: &str,
+    columns: i16,
+    rows: impl Iterator<Item = Row>,
+    write: impl Fn(&mut CopyRows, Row),
+) -> Result<(), StoreError> {
+    let mut buffer = CopyRows::new(columns);
+    let mut copy = connection.copy_in_raw(statement).await?;
+    for row in rows {
+        write(buffer.row(), row);
+        if buffer.bytes.len() >= PIECE {
+            copy = send_piece(copy, &buffer.bytes).await?;
+            buffer.bytes.clear();
+        }
+    }
+    buffer.bytes.extend_from_slice(TRAILER);
+    send_piece(copy, &buffer.bytes).await?.finish().await?;
+    Ok(())
+}
+
+type Copying<'connection> = PgCopyIn<&'connection mut PgConnection>;
+
+async fn send_piece<'connection>(
+    mut copy: Copying<'connection>,
+    piece: &[u8],
+) -> Result<Copying<'connection>, StoreError> {
+    match copy.send(piece).await {
+        Ok(_) => Ok(copy),
+        Err(error) => {
+            let _ = copy.abort("sending failed").await;
+            Err(error.into())
+        }
     }
 }
 

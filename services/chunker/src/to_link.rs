@@ -1,10 +1,12 @@
 //! From stored analyses to what linking takes, and from its answer to rows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use caffeine_analysis::{Import, Language, LinkFile, LinkInput, LinkOutput, Ref, Symbol};
+use caffeine_analysis::{FileRefs, Language, LinkFile, LinkImport, LinkOutput, LinkSymbol, Ref};
 use caffeine_store::chunker::{
-    EdgeRow, ExternalDependencyRow, ImportRow, LinkRows, ModuleFileRow, ModuleRow, RefRow, SnapshotFile, SymbolRow,
+    EdgeRow, ExternalDependencyRow, LinkRows, ModuleFileRow, ModuleRow, RefRow, SnapshotFile, SnapshotImport,
+    SnapshotRefs, SnapshotSymbol,
 };
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error, StringDeserializer};
@@ -18,11 +20,7 @@ const MAX_PACKAGE_BYTES: usize = 500;
 pub(crate) struct UnknownWord(String);
 
 /// Reads the words of the rows.
-pub(crate) fn link_input(files: Vec<SnapshotFile>) -> Result<LinkInput, UnknownWord> {
-    Ok(LinkInput { files: files.into_iter().map(link_file).collect::<Result<_, _>>()? })
-}
-
-fn link_file(file: SnapshotFile) -> Result<LinkFile, UnknownWord> {
+pub(crate) fn link_file(file: SnapshotFile) -> Result<LinkFile, UnknownWord> {
     let language = Language::ALL.iter().copied().find(|language| language.as_str() == file.language);
     Ok(LinkFile {
         path: file.path,
@@ -31,30 +29,27 @@ fn link_file(file: SnapshotFile) -> Result<LinkFile, UnknownWord> {
         manifest: file.manifest.map(json).transpose()?,
         symbols: file.symbols.into_iter().map(symbol).collect::<Result<_, _>>()?,
         imports: file.imports.into_iter().map(import).collect::<Result<_, _>>()?,
-        refs: file.refs.into_iter().map(mention).collect::<Result<_, _>>()?,
+        bases: file.bases.into_iter().map(mention).collect::<Result<_, _>>()?,
     })
 }
 
-fn symbol(row: SymbolRow) -> Result<Symbol, UnknownWord> {
-    Ok(Symbol {
-        ordinal: row.ordinal,
+/// Reads the words of the rows.
+pub(crate) fn file_refs(of: SnapshotRefs) -> Result<FileRefs, UnknownWord> {
+    Ok(FileRefs { path: of.path, refs: of.refs.into_iter().map(mention).collect::<Result<_, _>>()? })
+}
+
+fn symbol(row: SnapshotSymbol) -> Result<LinkSymbol, UnknownWord> {
+    Ok(LinkSymbol {
         parent: row.parent,
         kind: word(row.kind)?,
         name: row.name,
         qualified: row.qualified,
-        signature: row.signature,
-        doc: row.doc,
-        visibility: word(row.visibility)?,
-        exported: row.exported,
-        start_line: row.start_line,
-        end_line: row.end_line,
-        start_byte: row.start_byte,
-        end_byte: row.end_byte,
+        is_file: row.is_file,
     })
 }
 
-fn import(row: ImportRow) -> Result<Import, UnknownWord> {
-    Ok(Import { raw: row.raw, module: row.module, names: json(row.names)?, kind: word(row.kind)?, line: row.line })
+fn import(row: SnapshotImport) -> Result<LinkImport, UnknownWord> {
+    Ok(LinkImport { module: row.module, names: json(row.names)?, kind: word(row.kind)?, line: row.line })
 }
 
 fn mention(row: RefRow) -> Result<Ref, UnknownWord> {
@@ -78,35 +73,32 @@ fn json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, UnknownWord>
 
 /// The graph as rows.
 pub(crate) fn link_rows(output: LinkOutput) -> LinkRows {
-    let ranks: HashMap<String, f64> = output.file_ranks.into_iter().collect();
-    let mut rows = LinkRows::default();
+    let ranks: HashMap<&str, f64> = output.file_ranks.iter().map(|(path, rank)| (path.as_str(), *rank)).collect();
+    let (mut modules, mut files) = (Vec::new(), Vec::new());
     for module in output.modules {
-        let files = module.files.into_iter().map(|path| {
-            let rank = ranks.get(&path).copied().unwrap_or_default();
+        files.extend(module.files.into_iter().map(|path| {
+            let rank = ranks.get(path.as_str()).copied().unwrap_or_default();
             ModuleFileRow { path, module: module.slug.clone(), rank }
-        });
-        rows.files.extend(files);
-        rows.modules.push(ModuleRow { slug: module.slug, name: module.name, parent: module.parent, path: module.path });
+        }));
+        modules.push(ModuleRow { slug: module.slug, name: module.name, parent: module.parent, path: module.path });
     }
-    rows.edges = output
-        .edges
-        .into_iter()
-        .map(|edge| EdgeRow {
-            src_path: edge.src_path,
-            src_symbol: edge.src_symbol,
-            dst_path: edge.dst_path,
-            dst_symbol: edge.dst_symbol,
-            kind: edge.kind.as_str().to_owned(),
-            tier: edge.tier,
-            line: edge.line,
-            count: edge.count,
-        })
-        .collect();
-    rows.externals = output
+    let externals = output
         .externals
         .into_iter()
         .filter(|external| external.package.len() <= MAX_PACKAGE_BYTES)
         .map(|external| ExternalDependencyRow { path: external.path, package: external.package, count: external.count })
         .collect();
-    rows
+    let paths: Vec<Arc<str>> = output.file_ranks.iter().map(|(path, _)| Arc::from(path.as_str())).collect();
+    let path = move |file: u32| paths.get(file as usize).cloned().unwrap_or_default();
+    let edges = output.edges.into_iter().map(move |edge| EdgeRow {
+        src_path: path(edge.src),
+        src_symbol: edge.src_symbol,
+        dst_path: path(edge.dst),
+        dst_symbol: edge.dst_symbol,
+        kind: edge.kind.as_str(),
+        tier: edge.tier,
+        line: edge.line,
+        count: edge.count,
+    });
+    LinkRows { edges: Box::new(edges), modules, files, externals }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::LinkFile;
-use crate::{Language, RefKind, Symbol, SymbolKind};
+use super::{LinkFile, LinkSymbol};
+use crate::{Language, Ref, RefKind, SymbolKind};
 
 /// Number of a file in order of path.
 pub(super) type FileId = usize;
@@ -30,17 +30,17 @@ pub(super) enum Module {
     Unknown,
 }
 
-/// Ordinals of a file's symbols by parent and name.
-type Names<'input> = HashMap<(Option<u32>, &'input str), Vec<u32>>;
+/// A file's symbols that can be named: parent, name and ordinal, sorted.
+type Names<'input> = Vec<(Option<u32>, &'input str, u32)>;
 
 /// The files of a snapshot, in order of path.
 pub(super) struct Index<'input> {
     pub(super) files: Vec<&'input LinkFile>,
     by_path: HashMap<&'input str, FileId>,
-    /// Per file: ordinals by parent and name.
+    /// Per file.
     names: Vec<Names<'input>>,
-    /// Per file: positions of the mentions that name the bases of a symbol.
-    bases: Vec<HashMap<u32, Vec<usize>>>,
+    /// Per file: the mentions that name the bases of its symbols, by symbol.
+    bases: Vec<Vec<&'input Ref>>,
     /// Files by directory.
     pub(super) folders: BTreeMap<&'input str, Vec<FileId>>,
 }
@@ -57,21 +57,16 @@ impl<'input> Index<'input> {
         for (id, file) in files.iter().enumerate() {
             by_path.insert(file.path.as_str(), id);
             folders.entry(folder(&file.path)).or_default().push(id);
-            let mut in_file: Names<'_> = HashMap::new();
-            for (ordinal, symbol) in file.symbols.iter().enumerate() {
+            let named = (0..).zip(&file.symbols).filter(|(_, symbol)| {
                 // The file's own module symbol cannot be named from inside.
-                let is_file = symbol.kind == SymbolKind::Module && symbol.signature.is_empty();
-                if !is_file && symbol.kind != SymbolKind::Heading {
-                    in_file.entry((symbol.parent, &symbol.name)).or_default().push(crate::text::clamp(ordinal));
-                }
-            }
+                !symbol.is_file && symbol.kind != SymbolKind::Heading
+            });
+            let mut in_file: Names<'_> =
+                named.map(|(ordinal, symbol)| (symbol.parent, symbol.name.as_str(), ordinal)).collect();
+            in_file.sort_unstable();
             names.push(in_file);
-            let mut of_symbols: HashMap<u32, Vec<usize>> = HashMap::new();
-            for (at, mention) in file.refs.iter().enumerate() {
-                if let (Some(symbol), RefKind::Extends | RefKind::Implements) = (mention.enclosing, mention.kind) {
-                    of_symbols.entry(symbol).or_default().push(at);
-                }
-            }
+            let mut of_symbols: Vec<&Ref> = file.bases.iter().collect();
+            of_symbols.sort_by_key(|base| base.enclosing);
             bases.push(of_symbols);
         }
         Self { files, by_path, names, bases, folders }
@@ -89,23 +84,30 @@ impl<'input> Index<'input> {
         self.by_path.get(path).copied()
     }
 
-    pub(super) fn symbol(&self, file: FileId, ordinal: u32) -> Option<&'input Symbol> {
+    pub(super) fn symbol(&self, file: FileId, ordinal: u32) -> Option<&'input LinkSymbol> {
         self.file(file)?.symbols.get(ordinal as usize)
     }
 
-    /// Symbols of this name directly in a parent, or at the top.
-    pub(super) fn named<'call>(&'call self, file: FileId, parent: Option<u32>, name: &'call str) -> &'call [u32] {
-        self.names.get(file).and_then(|names| names.get(&(parent, name))).map_or(&[], Vec::as_slice)
+    /// Symbols of this name directly in a parent, or at the top, in order.
+    pub(super) fn named(&self, file: FileId, parent: Option<u32>, name: &str) -> impl Iterator<Item = u32> {
+        let names = self.names.get(file).map_or(&[][..], Vec::as_slice);
+        let begin = names.partition_point(|(of, known, _)| (*of, *known) < (parent, name));
+        let from_there = names.get(begin..).unwrap_or_default().iter();
+        from_there.take_while(move |(of, known, _)| (*of, *known) == (parent, name)).map(|(.., ordinal)| *ordinal)
     }
 
-    pub(super) fn bases(&self, file: FileId, symbol: u32) -> &[usize] {
-        self.bases.get(file).and_then(|bases| bases.get(&symbol)).map_or(&[], Vec::as_slice)
+    /// The mentions that name the bases of a symbol, in the order of the file.
+    pub(super) fn bases(&self, file: FileId, symbol: u32) -> impl Iterator<Item = &'input Ref> {
+        let bases = self.bases.get(file).map_or(&[][..], Vec::as_slice);
+        let begin = bases.partition_point(|base| base.enclosing < Some(symbol));
+        let from_there = bases.get(begin..).unwrap_or_default().iter();
+        from_there.take_while(move |base| base.enclosing == Some(symbol)).copied()
     }
 
     /// The first symbol of this name in a parent that can be meant in this way.
     pub(super) fn fitting(&self, file: FileId, parent: Option<u32>, name: &str, kind: Option<RefKind>) -> Option<u32> {
-        let fits = |ordinal: &&u32| self.symbol(file, **ordinal).is_some_and(|symbol| fits(symbol.kind, kind));
-        self.named(file, parent, name).iter().find(fits).copied()
+        self.named(file, parent, name)
+            .find(|ordinal| self.symbol(file, *ordinal).is_some_and(|symbol| fits(symbol.kind, kind)))
     }
 
     /// The symbol itself and those around it, innermost first.

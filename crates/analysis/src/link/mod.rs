@@ -4,6 +4,7 @@ mod ecmascript;
 mod edges;
 mod go;
 mod index;
+mod input;
 mod java;
 mod modules;
 mod names;
@@ -14,40 +15,13 @@ mod rust;
 mod rust_tree;
 mod standard;
 
-use serde::{Deserialize, Serialize};
-
 use self::index::Index;
+use crate::RefKind;
 
-use crate::{Category, Import, Language, Manifest, Ref, RefKind, Symbol};
-
-/// All files of a snapshot.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LinkInput {
-    /// In any order; [`link`] sorts by path. Of several files with one path the first counts.
-    pub files: Vec<LinkFile>,
-}
-
-/// What linking needs of one file. Skipped and binary files belong here too: they are part of their module.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LinkFile {
-    /// Path in the repository.
-    pub path: String,
-    /// As analysed.
-    pub language: Language,
-    /// As analysed.
-    pub category: Category,
-    /// If it is a package manifest.
-    pub manifest: Option<Manifest>,
-    /// As analysed.
-    pub symbols: Vec<Symbol>,
-    /// As analysed.
-    pub imports: Vec<Import>,
-    /// As analysed.
-    pub refs: Vec<Ref>,
-}
+pub use self::input::{FileRefs, LinkFile, LinkImport, LinkSymbol};
 
 /// The graph of a snapshot. Every list is sorted by its fields in their order.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LinkOutput {
     /// Resolved relations, one per (source, destination, kind).
     pub edges: Vec<Edge>,
@@ -61,15 +35,16 @@ pub struct LinkOutput {
     pub module_edges: Vec<ModuleEdge>,
 }
 
-/// A resolved relation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A resolved relation. Files are named by their place in [`LinkOutput::file_ranks`]: a snapshot can have millions of
+/// these, and paths are long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
     /// File with the mention.
-    pub src_path: String,
+    pub src: u32,
     /// Ordinal of the symbol with the mention; none at file level.
     pub src_symbol: Option<u32>,
     /// File with the declaration.
-    pub dst_path: String,
+    pub dst: u32,
     /// Ordinal of the symbol meant; none if the file is meant.
     pub dst_symbol: Option<u32>,
     /// What the relation is.
@@ -84,8 +59,7 @@ pub struct Edge {
 }
 
 /// What a relation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "as in RefKind")]
 pub enum EdgeKind {
     Import,
@@ -121,7 +95,7 @@ impl From<RefKind> for EdgeKind {
 }
 
 /// A package from outside that a file imports. Standard libraries are left out.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ExternalDependency {
     /// The importing file.
     pub path: String,
@@ -132,7 +106,7 @@ pub struct ExternalDependency {
 }
 
 /// A directory that holds files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
     /// Unique in the snapshot: lower-case letters, digits and dashes.
     pub slug: String,
@@ -147,7 +121,7 @@ pub struct Module {
 }
 
 /// How much one module uses another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ModuleEdge {
     /// Slug of the using module.
     pub src: String,
@@ -157,18 +131,28 @@ pub struct ModuleEdge {
     pub weight: u32,
 }
 
+impl LinkOutput {
+    /// The path of a file of an edge.
+    #[must_use]
+    pub fn path(&self, file: u32) -> &str {
+        self.file_ranks.get(file as usize).map_or("", |(path, _)| path)
+    }
+}
+
 /// Resolves what each file imports and mentions, and ranks and groups the files.
+///
+/// The files come in any order; of several with one path the first counts. What they mention passes by once, in order
+/// of path, and is never held as a whole: there is ten times as much of it as of everything else.
 #[must_use]
-pub fn link(input: &LinkInput) -> LinkOutput {
-    let index = Index::new(&input.files);
-    let found = edges::find(&index);
-    let between = found.between_files();
+pub fn link(files: &[LinkFile], mentions: impl IntoIterator<Item = FileRefs>) -> LinkOutput {
+    let index = Index::new(files);
+    let found = edges::find(&index, mentions.into_iter());
     let paths = index.files.iter().map(|file| file.path.clone());
     LinkOutput {
-        edges: found.edges(&index),
-        externals: found.externals(&index),
-        file_ranks: paths.zip(rank::ranks(&index, &between)).collect(),
+        file_ranks: paths.zip(rank::ranks(&index, &found.between)).collect(),
         modules: modules::modules(&index),
-        module_edges: modules::edges(&index, &between),
+        module_edges: modules::edges(&index, &found.between),
+        edges: found.edges,
+        externals: found.externals,
     }
 }

@@ -5,14 +5,17 @@ use std::collections::HashMap;
 
 use super::index::{FileId, Index, Module, Target, fits};
 use super::packages::Packages;
-use super::{ecmascript, go, java, python};
-use crate::{Import, ImportKind, Language, Ref, RefKind, SymbolKind};
+use super::{LinkImport, ecmascript, go, java, python};
+use crate::{ImportKind, Language, Ref, RefKind, SymbolKind};
 
 /// How many re-exports and base classes are followed.
 const MAX_DEPTH: usize = 8;
 
 /// How many bases of one type are looked at.
-const MAX_BASES: usize = 16;
+pub(super) const MAX_BASES: usize = 16;
+
+/// How many answers are kept for the next who asks.
+pub(super) const MAX_REMEMBERED: usize = 100_000;
 
 /// A target and the tier by which it was found.
 pub(super) type Found = (Target, u8);
@@ -65,7 +68,7 @@ impl<'index, 'input> Names<'index, 'input> {
         self.member(target, name, None, depth + 1).or_else(|| self.submodule(file, statement, name))
     }
 
-    fn submodule(&self, file: FileId, import: &Import, name: &str) -> Option<Target> {
+    fn submodule(&self, file: FileId, import: &LinkImport, name: &str) -> Option<Target> {
         if self.index.file(file)?.language != Language::Python {
             return None;
         }
@@ -111,7 +114,7 @@ impl<'index, 'input> Names<'index, 'input> {
         if let Some(found) = own(name) {
             return Some(found);
         }
-        let passes_on = |import: &Import| language == Language::Python || import.kind == ImportKind::Reexport;
+        let passes_on = |import: &LinkImport| language == Language::Python || import.kind == ImportKind::Reexport;
         for (at, position) in bindings {
             let Some(import) = imports.get(*at).filter(|import| passes_on(import) && !import.module.is_empty()) else {
                 continue;
@@ -187,8 +190,7 @@ impl<'index, 'input> Names<'index, 'input> {
 
     fn inherited(&self, file: FileId, of: u32, name: &str, kind: Option<RefKind>, depth: usize) -> Option<Target> {
         let outer = self.index.symbol(file, of).and_then(|symbol| symbol.parent);
-        let refs = &self.index.file(file)?.refs;
-        for base in self.index.bases(file, of).iter().take(MAX_BASES).filter_map(|at| refs.get(*at)) {
+        for base in self.index.bases(file, of).take(MAX_BASES) {
             let Some((Target::Symbol(base_file, base), _)) = self.resolve_from(file, outer, base, depth + 1) else {
                 continue;
             };
@@ -200,6 +202,14 @@ impl<'index, 'input> Names<'index, 'input> {
             }
         }
         None
+    }
+
+    /// Forgets what was asked once that is more than it is worth. Asked between mentions only: a lookup in progress
+    /// must stay known.
+    pub(super) fn forget_some(&self) {
+        if self.exports.borrow().len() > MAX_REMEMBERED {
+            self.exports.borrow_mut().clear();
+        }
     }
 
     /// What a mention means, and by which tier that is known.
@@ -365,7 +375,7 @@ impl<'index, 'input> Names<'index, 'input> {
     }
 }
 
-fn module(index: &Index<'_>, packages: &Packages<'_>, file: FileId, import: &Import) -> Module {
+fn module(index: &Index<'_>, packages: &Packages<'_>, file: FileId, import: &LinkImport) -> Module {
     if import.module.is_empty() || import.kind == ImportKind::Package {
         return Module::Unknown;
     }

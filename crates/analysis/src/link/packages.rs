@@ -2,22 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::LinkFile;
 use super::index::{FileId, Index, Target, ancestors, folder};
-use super::python;
-use crate::{ImportKind, Language, ManifestKind, Symbol, SymbolKind};
+use super::{LinkFile, LinkSymbol, python};
+use crate::{ImportKind, Language, ManifestKind, SymbolKind};
 
 /// A Go or Java package: several files that share their names.
-struct Package {
-    name: String,
-    members: HashMap<String, Target>,
+struct Package<'input> {
+    name: &'input str,
+    members: HashMap<&'input str, Target>,
     /// Go's methods by `Type.method`, wherever in the package they stand.
-    methods: HashMap<String, Target>,
+    methods: HashMap<&'input str, Target>,
 }
 
 /// All packages of a snapshot, by the names under which they are imported.
 pub(super) struct Packages<'input> {
-    packages: Vec<Package>,
+    packages: Vec<Package<'input>>,
     of_file: HashMap<FileId, usize>,
     /// Go: by directory, without the packages of tests.
     go_folders: HashMap<&'input str, usize>,
@@ -26,7 +25,7 @@ pub(super) struct Packages<'input> {
     /// Go: paths of the modules that any `go.mod` requires.
     go_requirements: HashSet<&'input str>,
     /// Java: by name.
-    java: HashMap<String, usize>,
+    java: HashMap<&'input str, usize>,
     /// npm: manifests by package name.
     pub(super) npm: HashMap<&'input str, &'input LinkFile>,
     /// npm: directories with a manifest.
@@ -106,29 +105,29 @@ impl<'input> Packages<'input> {
             let clause = file.imports.iter().find(|import| import.kind == ImportKind::Package);
             let name = clause.map_or("", |clause| &clause.module);
             let next = self.packages.len();
-            let number = *self.java.entry(name.to_owned()).or_insert(next);
+            let number = *self.java.entry(name).or_insert(next);
             self.add(number, name);
             self.of_file.insert(id, number);
             self.add_members(number, id, file);
         }
     }
 
-    fn add(&mut self, number: usize, name: &str) {
+    fn add(&mut self, number: usize, name: &'input str) {
         if number == self.packages.len() {
-            self.packages.push(Package { name: name.to_owned(), members: HashMap::new(), methods: HashMap::new() });
+            self.packages.push(Package { name, members: HashMap::new(), methods: HashMap::new() });
         }
     }
 
-    fn add_members(&mut self, number: usize, id: FileId, file: &LinkFile) {
+    fn add_members(&mut self, number: usize, id: FileId, file: &'input LinkFile) {
         let Some(package) = self.packages.get_mut(number) else {
             return;
         };
         for (ordinal, symbol) in (0..).zip(&file.symbols) {
             let target = Target::Symbol(id, ordinal);
             if symbol.kind == SymbolKind::Method {
-                package.methods.entry(symbol.qualified.clone()).or_insert(target);
+                package.methods.entry(&symbol.qualified).or_insert(target);
             } else if symbol.parent.is_none() && symbol.kind != SymbolKind::Module {
-                package.members.entry(symbol.name.clone()).or_insert(target);
+                package.members.entry(&symbol.name).or_insert(target);
             }
         }
     }
@@ -140,7 +139,7 @@ impl<'input> Packages<'input> {
 
     /// The name in the package's own clause.
     pub(super) fn name(&self, package: usize) -> &str {
-        self.packages.get(package).map_or("", |package| &package.name)
+        self.packages.get(package).map_or("", |package| package.name)
     }
 
     /// A top-level symbol of the package a file is in.
@@ -155,11 +154,11 @@ impl<'input> Packages<'input> {
 
     /// A method of a Go type, in whatever file of the package.
     pub(super) fn go_method(&self, file: FileId, of: &str, name: &str) -> Option<Target> {
-        self.packages.get(*self.of_file.get(&file)?)?.methods.get(&format!("{of}.{name}")).copied()
+        self.packages.get(*self.of_file.get(&file)?)?.methods.get(format!("{of}.{name}").as_str()).copied()
     }
 
     /// The type that a Go method belongs to.
-    pub(super) fn go_receiver(&self, file: FileId, method: &Symbol) -> Option<(FileId, u32)> {
+    pub(super) fn go_receiver(&self, file: FileId, method: &LinkSymbol) -> Option<(FileId, u32)> {
         if method.kind != SymbolKind::Method {
             return None;
         }

@@ -4,9 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use super::index::{FileId, Index, fits};
+use super::names::{MAX_BASES, MAX_REMEMBERED};
 use super::rust_tree::RustTree;
-use super::standard;
-use crate::{ImportKind, Language, ManifestKind, Ref, RefKind, Symbol, SymbolKind};
+use super::{LinkSymbol, standard};
+use crate::{ImportKind, Language, ManifestKind, Ref, RefKind, SymbolKind};
 
 /// How many re-exports are followed.
 const MAX_DEPTH: usize = 8;
@@ -23,7 +24,7 @@ pub(super) enum Place {
 }
 
 /// What an import brings in.
-pub(super) enum Used {
+pub(super) enum Meaning {
     Found(Place),
     External(String),
     Unknown,
@@ -35,15 +36,15 @@ type Bound<'input> = HashMap<&'input str, Vec<(usize, usize)>>;
 /// A name in a module of a file.
 type Lookup = (FileId, Option<u32>, String);
 
-type Impls = HashMap<String, Vec<(FileId, u32)>>;
+type Impls<'input> = HashMap<&'input str, Vec<(FileId, u32)>>;
 
 pub(super) struct RustNames<'index, 'input> {
     index: &'index Index<'input>,
     tree: RustTree,
     /// `impl` blocks by the name of their type.
-    impls: Impls,
+    impls: Impls<'input>,
     /// Types by name: files that declare one.
-    types: HashMap<String, Vec<FileId>>,
+    types: HashMap<&'input str, Vec<FileId>>,
     bound: HashMap<FileId, Bound<'input>>,
     /// Per file: modules that are other files.
     files_of_modules: HashMap<FileId, HashSet<&'input str>>,
@@ -56,16 +57,16 @@ pub(super) struct RustNames<'index, 'input> {
 
 impl<'index, 'input> RustNames<'index, 'input> {
     pub(super) fn new(index: &'index Index<'input>) -> Self {
-        let mut impls: Impls = HashMap::new();
-        let mut types: HashMap<String, Vec<FileId>> = HashMap::new();
+        let mut impls: Impls<'_> = HashMap::new();
+        let mut types: HashMap<&str, Vec<FileId>> = HashMap::new();
         let mut bound = HashMap::new();
         let mut files_of_modules = HashMap::new();
         for (id, file) in index.of_language(&[Language::Rust]) {
             for (ordinal, symbol) in (0..).zip(&file.symbols) {
                 if symbol.kind == SymbolKind::Impl {
-                    impls.entry(of_type(symbol).to_owned()).or_default().push((id, ordinal));
+                    impls.entry(of_type(symbol)).or_default().push((id, ordinal));
                 } else if symbol.kind.is_type() {
-                    types.entry(symbol.name.clone()).or_default().push(id);
+                    types.entry(symbol.name.as_str()).or_default().push(id);
                 }
             }
             let mut names: Bound<'_> = HashMap::new();
@@ -97,28 +98,35 @@ impl<'index, 'input> RustNames<'index, 'input> {
     }
 
     /// What one name of a `use` means.
-    pub(super) fn used(&self, file: FileId, module: &str, name: &str) -> Used {
+    pub(super) fn used(&self, file: FileId, module: &str, name: &str) -> Meaning {
         self.lookups.set(0);
         let full = if matches!(name, "self" | "*") { module.to_owned() } else { join(module, name) };
         if let Some(found) = self.path(file, None, &full, 0) {
-            return Used::Found(found);
+            return Meaning::Found(found);
         }
         let first = full.split("::").next().unwrap_or_default();
         let is_internal =
             matches!(first, "crate" | "self" | "super" | "Self" | "") || self.tree.crate_root(first).is_some();
         let is_local = is_internal || standard::is_rust(first) || self.in_module(file, None, first, 0).is_some();
         if is_local {
-            return Used::Unknown;
+            return Meaning::Unknown;
         }
         // Where manifests say what there is, any other name is one of the code's own that was not found.
         if !self.dependencies.is_empty() {
             let package = self.dependencies.get(first);
-            return package.map_or(Used::Unknown, |package| Used::External((*package).to_owned()));
+            return package.map_or(Meaning::Unknown, |package| Meaning::External((*package).to_owned()));
         }
         let is_crate_name = first
             .chars()
             .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_');
-        if is_crate_name { Used::External(first.to_owned()) } else { Used::Unknown }
+        if is_crate_name { Meaning::External(first.to_owned()) } else { Meaning::Unknown }
+    }
+
+    /// As [`Names::forget_some`](super::names::Names::forget_some).
+    pub(super) fn forget_some(&self) {
+        if self.known.borrow().len() > MAX_REMEMBERED {
+            self.known.borrow_mut().clear();
+        }
     }
 
     /// What a mention means, and by which tier that is known.
@@ -181,8 +189,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
     }
 
     fn of_traits(&self, file: FileId, of: u32, name: &str) -> Option<Place> {
-        let refs = &self.index.file(file)?.refs;
-        for base in self.index.bases(file, of).iter().take(16).filter_map(|at| refs.get(*at)) {
+        for base in self.index.bases(file, of).take(MAX_BASES) {
             let written = match &base.receiver {
                 Some(receiver) => join(receiver, &base.name),
                 None => base.name.clone(),
@@ -340,8 +347,8 @@ impl<'index, 'input> RustNames<'index, 'input> {
 
     fn child_module(&self, file: FileId, module: Option<u32>, name: &str) -> Option<Place> {
         let is_module =
-            |ordinal: &&u32| self.index.symbol(file, **ordinal).is_some_and(|symbol| symbol.kind == SymbolKind::Module);
-        let ordinal = *self.index.named(file, module, name).iter().find(is_module)?;
+            |ordinal: &u32| self.index.symbol(file, *ordinal).is_some_and(|symbol| symbol.kind == SymbolKind::Module);
+        let ordinal = self.index.named(file, module, name).find(is_module)?;
         let symbol = self.index.symbol(file, ordinal)?;
         let has_body = !self.files_of_modules.get(&file)?.contains(symbol.qualified.as_str());
         if has_body {
@@ -365,7 +372,7 @@ fn dependencies<'input>(index: &Index<'input>) -> HashMap<String, &'input str> {
 }
 
 /// The type that an `impl` block is for.
-fn of_type(block: &Symbol) -> &str {
+fn of_type(block: &LinkSymbol) -> &str {
     block.name.rsplit(" for ").next().unwrap_or(&block.name)
 }
 

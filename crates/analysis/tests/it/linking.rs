@@ -1,42 +1,31 @@
 //! Small repositories of each language and the edges that must come out of them, and no others.
 
-use caffeine_analysis::{LinkFile, LinkInput, LinkOutput, analyse, link, parse_manifest};
+use caffeine_analysis::{FileRefs, LinkFile, LinkOutput, analyse, link};
 
-fn linked(files: &[(&str, &str)]) -> (LinkInput, LinkOutput) {
-    let files = files
-        .iter()
-        .map(|(path, text)| {
-            let analysis = analyse(path, text.as_bytes());
-            LinkFile {
-                path: (*path).to_owned(),
-                language: analysis.language,
-                category: analysis.category,
-                manifest: parse_manifest(path, text),
-                symbols: analysis.symbols,
-                imports: analysis.imports,
-                refs: analysis.refs,
-            }
-        })
-        .collect();
-    let input = LinkInput { files };
-    let output = link(&input);
-    (input, output)
+type Input = (Vec<LinkFile>, Vec<FileRefs>);
+
+fn linked(files: &[(&str, &str)]) -> (Input, LinkOutput) {
+    let (files, mut mentions): Input =
+        files.iter().map(|(path, text)| LinkFile::of(path, analyse(path, text.as_bytes()))).unzip();
+    mentions.sort_by(|left, right| left.path.cmp(&right.path));
+    let output = link(&files, mentions.clone());
+    ((files, mentions), output)
 }
 
 /// `kind tier source#symbol -> destination#symbol`, without edges to types, which only repeat imports here.
 fn edges(files: &[(&str, &str)]) -> Vec<String> {
-    let (input, output) = linked(files);
+    let ((input, _), output) = linked(files);
     let name = |path: &str, symbol: Option<u32>| {
-        let file = input.files.iter().find(|file| file.path == path);
+        let file = input.iter().find(|file| file.path == path);
         let symbol = symbol.and_then(|symbol| file?.symbols.get(symbol as usize));
         symbol.map(|symbol| format!("#{}", symbol.qualified)).unwrap_or_default()
     };
     let wanted = output.edges.iter().filter(|edge| edge.kind.as_str() != "type");
     wanted
         .map(|edge| {
-            let from = name(&edge.src_path, edge.src_symbol);
-            let to = name(&edge.dst_path, edge.dst_symbol);
-            format!("{} {} {}{from} -> {}{to}", edge.kind.as_str(), edge.tier, edge.src_path, edge.dst_path)
+            let (src, dst) = (output.path(edge.src), output.path(edge.dst));
+            let (from, to) = (name(src, edge.src_symbol), name(dst, edge.dst_symbol));
+            format!("{} {} {src}{from} -> {dst}{to}", edge.kind.as_str(), edge.tier)
         })
         .collect()
 }
@@ -343,9 +332,8 @@ fn ranks_sum_to_one_and_follow_use() {
 #[test]
 fn order_of_the_input_does_not_matter() {
     let files = [("b.py", "from a import f\nf()\n"), ("a.py", "def f(): pass\n"), ("a.py", "def other(): pass\n")];
-    let (mut input, output) = linked(&files);
+    let ((mut input, mentions), output) = linked(&files);
     assert_eq!(output.file_ranks.len(), 2);
-    input.files.rotate_left(0);
-    input.files.swap(0, 1);
-    assert_eq!(link(&input), output);
+    input.swap(0, 1);
+    assert_eq!(link(&input, mentions), output);
 }

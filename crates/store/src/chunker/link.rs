@@ -3,21 +3,25 @@
 use std::future::Future;
 
 use chrono::{DateTime, Utc};
+use futures::TryFutureExt;
 use sqlx::PgConnection;
+use tokio::sync::mpsc;
 
 use super::batch::lock_run;
 use super::rows::{EdgeRow, ExternalDependencyRow, ModuleFileRow, ModuleRow};
-use super::snapshot::{SnapshotFile, read_snapshot};
-use crate::copy::CopyRows;
+use super::snapshot::{SnapshotFile, SnapshotRefs, send_snapshot};
+use crate::copy::{CopyRows, copy_all};
 use crate::fan_in::{WorkOf, count};
 use crate::inbox::{InboxTable, done};
 use crate::{Store, StoreError};
 
+/// How many files, and the mentions of how many files, may wait for linking.
+const WAITING: usize = 16;
+
 /// The graph of a snapshot.
-#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LinkRows {
-    /// Relations, in their final order.
-    pub edges: Vec<EdgeRow>,
+    /// Relations, in their final order. There can be millions, so each is made when it is written.
+    pub edges: Box<dyn Iterator<Item = EdgeRow> + Send>,
     /// Modules.
     pub modules: Vec<ModuleRow>,
     /// The files of the modules.
@@ -46,8 +50,9 @@ pub struct Linked {
 }
 
 impl Store {
-    /// Links a run once: reads the analyses of its snapshot in order of path, passes them to `link`, stores what it
-    /// answers. A run that is linked only counts its rows. Two callers with one run wait for each other.
+    /// Links a run once: passes the analyses of its snapshot to `link`, first what is held of every file, then what each
+    /// mentions, both in order of path, and stores what it answers. A run that is linked only counts its rows. Two
+    /// callers with one run wait for each other.
     ///
     /// At most `max_rows` imports, symbols and references are read, in this order; a kind that does not fit is left
     /// out as a whole. With imports alone there are still edges between files.
@@ -62,15 +67,17 @@ impl Store {
         link: Link,
     ) -> Result<Linked, Error>
     where
-        Link: FnOnce(Vec<SnapshotFile>) -> Linking + Send,
+        Link: FnOnce(mpsc::Receiver<SnapshotFile>, mpsc::Receiver<SnapshotRefs>) -> Linking + Send,
         Linking: Future<Output = Result<LinkRows, Error>> + Send,
         Error: From<StoreError>,
     {
         let mut tx = self.pool.begin().await.map_err(StoreError::from)?;
         if !begin(&mut tx, of).await? {
-            let files = read_snapshot(&mut tx, of, analyser, max_rows).await?;
-            let rows = link(files).await?;
-            write(&mut tx, of, &rows).await?;
+            let (files, files_read) = mpsc::channel(WAITING);
+            let (refs, refs_read) = mpsc::channel(WAITING);
+            let sending = send_snapshot(&mut tx, of, analyser, max_rows, files, refs);
+            let ((), rows) = tokio::try_join!(sending.map_err(Error::from), link(files_read, refs_read))?;
+            write(&mut tx, of, rows).await?;
         }
         let linked = count_rows(&mut tx, of, analyser).await?;
         done(&mut tx, InboxTable::Chunk, of.work, of.workspace, of.run).await?;
@@ -103,26 +110,26 @@ async fn begin(tx: &mut PgConnection, of: &WorkOf) -> Result<bool, StoreError> {
 }
 
 /// Stores the graph. The linking lock is held and the run was not linked, so no row of it is there.
-async fn write(tx: &mut PgConnection, of: &WorkOf, rows: &LinkRows) -> Result<(), StoreError> {
+async fn write(tx: &mut PgConnection, of: &WorkOf, rows: LinkRows) -> Result<(), StoreError> {
     let (run, workspace) = (of.run.as_uuid(), of.workspace.as_uuid());
     // First: the rows below take a weaker lock on the same row, and raising a lock can deadlock with a batch.
     lock_run(tx, of).await?;
-    let mut edges = CopyRows::new(11);
-    for (ordinal, edge) in (0..).zip(&rows.edges) {
-        edges
-            .row()
-            .uuid(run)
+    let statement = "COPY edges (run_id, ordinal, workspace_id, src_path, src_symbol, dst_path, dst_symbol, kind, \
+                     tier, line, count) FROM STDIN (FORMAT binary)";
+    copy_all(tx, statement, 11, (0..).zip(rows.edges), |row, (ordinal, edge)| {
+        row.uuid(run)
             .integer(ordinal)
             .uuid(workspace)
             .text(&edge.src_path)
             .integer_or_null(edge.src_symbol)
             .text(&edge.dst_path)
             .integer_or_null(edge.dst_symbol)
-            .text(&edge.kind)
+            .text(edge.kind)
             .smallint(edge.tier.into())
             .integer(edge.line)
             .integer(edge.count);
-    }
+    })
+    .await?;
     let mut modules = CopyRows::new(6);
     for module in &rows.modules {
         modules
@@ -142,13 +149,6 @@ async fn write(tx: &mut PgConnection, of: &WorkOf, rows: &LinkRows) -> Result<()
     for external in &rows.externals {
         externals.row().uuid(run).text(&external.path).text(&external.package).uuid(workspace).integer(external.count);
     }
-    edges
-        .send(
-            tx,
-            "COPY edges (run_id, ordinal, workspace_id, src_path, src_symbol, dst_path, dst_symbol, kind, tier, line, \
-             count) FROM STDIN (FORMAT binary)",
-        )
-        .await?;
     modules
         .send(tx, "COPY modules (run_id, slug, workspace_id, name, parent, path) FROM STDIN (FORMAT binary)")
         .await?;

@@ -9,4 +9,4 @@ pub use link::{LinkRows, Linked};
 pub use rows::{
     EdgeRow, ExternalDependencyRow, FileVersionRow, ImportRow, ModuleFileRow, ModuleRow, RefRow, SymbolRow,
 };
-pub use snapshot::SnapshotFile;
+pub use snapshot::{SnapshotFile, SnapshotImport, SnapshotRefs, SnapshotSymbol};

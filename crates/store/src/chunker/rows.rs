@@ -1,5 +1,7 @@
 //! Rows of the chunker's tables. Words (kinds, languages, …) are those of the analysis.
 
+use std::sync::Arc;
+
 use caffeine_model::{FileVersionId, Oid, RepoPath};
 
 /// The analysis of one file version.
@@ -104,15 +106,15 @@ pub struct RefRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EdgeRow {
     /// File with the mention.
-    pub src_path: String,
+    pub src_path: Arc<str>,
     /// Ordinal of the symbol with the mention.
     pub src_symbol: Option<u32>,
     /// File with the declaration.
-    pub dst_path: String,
+    pub dst_path: Arc<str>,
     /// Ordinal of the symbol meant.
     pub dst_symbol: Option<u32>,
     /// What the relation is.
-    pub kind: String,
+    pub kind: &'static str,
     /// How it was resolved.
     pub tier: u8,
     /// Line of the first mention, from 1.

@@ -1,13 +1,19 @@
-//! Reading the analyses of a whole snapshot.
+//! Reading the analyses of a whole snapshot: what linking holds, then what it only looks at once.
 
-use futures::TryStreamExt;
+use std::collections::HashMap;
+
 use sqlx::PgConnection;
+use tokio::sync::mpsc::Sender;
+use uuid::Uuid;
 
-use super::rows::{ImportRow, RefRow, SymbolRow};
+use super::rows::RefRow;
 use crate::StoreError;
 use crate::fan_in::{WorkOf, natural};
 
-/// What linking reads of one file of a snapshot.
+/// How many files are read at a time.
+const GROUP: usize = 100;
+
+/// What linking holds of one file of a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SnapshotFile {
     /// Its path.
@@ -18,50 +24,115 @@ pub struct SnapshotFile {
     pub category: String,
     /// Of a package manifest, what it says.
     pub manifest: Option<serde_json::Value>,
-    /// What it declares.
-    pub symbols: Vec<SymbolRow>,
+    /// What it declares, by ordinal.
+    pub symbols: Vec<SnapshotSymbol>,
     /// What it imports.
-    pub imports: Vec<ImportRow>,
-    /// What it mentions.
+    pub imports: Vec<SnapshotImport>,
+    /// What it mentions as bases of its symbols.
+    pub bases: Vec<RefRow>,
+}
+
+/// What linking holds of a symbol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotSymbol {
+    /// Ordinal of the symbol around it.
+    pub parent: Option<u32>,
+    /// What it is.
+    pub kind: String,
+    /// Its own name.
+    pub name: String,
+    /// Its name with those around it.
+    pub qualified: String,
+    /// Whether it stands for the file itself.
+    pub is_file: bool,
+}
+
+/// What linking holds of an import.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SnapshotImport {
+    /// What is imported from.
+    pub module: String,
+    /// `[{"name": …, "alias": …}]`
+    pub names: serde_json::Value,
+    /// What kind of statement it is.
+    pub kind: String,
+    /// Its line, from 1.
+    pub line: u32,
+}
+
+/// What one file of a snapshot mentions, bases included.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SnapshotRefs {
+    /// The file.
+    pub path: String,
+    /// In the order of the file.
     pub refs: Vec<RefRow>,
 }
 
-/// Reads the files with as many kinds of rows as there is room for.
-pub(super) async fn read_snapshot(
+/// A file before its rows are read.
+struct Listed {
+    version: Uuid,
+    file: SnapshotFile,
+}
+
+/// The kinds of rows there is room for.
+struct Fitting {
+    imports: bool,
+    symbols: bool,
+    refs: bool,
+}
+
+/// Sends the files, then what they mention, each in order of path. Only a group of files is in memory at a time; who
+/// receives slowly is waited for. Ends early if nobody receives any more.
+pub(super) async fn send_snapshot(
     tx: &mut PgConnection,
     of: &WorkOf,
     analyser: &str,
     max_rows: u32,
-) -> Result<Vec<SnapshotFile>, StoreError> {
-    let room = max_rows as usize;
-    let mut files = read_files(tx, of, analyser).await?;
-    let mut left_out = None;
-    let imports = read_imports(tx, of, analyser, room, &mut files).await?;
-    if imports.is_none() {
-        left_out = Some("imports");
-        files.iter_mut().for_each(|file| file.imports = Vec::new());
+    files: Sender<SnapshotFile>,
+    refs: Sender<SnapshotRefs>,
+) -> Result<(), StoreError> {
+    let mut listed = list(tx, of, analyser).await?;
+    let versions: Vec<Uuid> = listed.iter().map(|listed| listed.version).collect();
+    let fitting = fitting(tx, of, analyser, max_rows, &versions).await?;
+    // From the end, so that what is sent leaves no copy here.
+    let mut paths = Vec::with_capacity(listed.len());
+    for group in versions.chunks(GROUP) {
+        let rest = listed.split_off(group.len());
+        let here = std::mem::replace(&mut listed, rest);
+        let mut symbols = if fitting.symbols { read_symbols(tx, analyser, group).await? } else { HashMap::new() };
+        let mut imports = if fitting.imports { read_imports(tx, analyser, group).await? } else { HashMap::new() };
+        let mut bases = if fitting.refs { read_refs(tx, analyser, group, true).await? } else { HashMap::new() };
+        for Listed { version, mut file } in here {
+            file.symbols = symbols.remove(&version).unwrap_or_default();
+            file.imports = imports.remove(&version).unwrap_or_default();
+            file.bases = bases.remove(&version).unwrap_or_default();
+            paths.push(file.path.clone());
+            if files.send(file).await.is_err() {
+                return Ok(());
+            }
+        }
     }
-    let room = room - imports.unwrap_or_default();
-    let symbols = read_symbols(tx, of, analyser, room, &mut files).await?;
-    if symbols.is_none() {
-        left_out = Some("symbols");
-        files.iter_mut().for_each(|file| file.symbols = Vec::new());
+    drop(files);
+    if !fitting.refs {
+        return Ok(());
     }
-    let room = room - symbols.unwrap_or_default();
-    // A reference without symbols leads nowhere.
-    if symbols.is_some() && read_refs(tx, of, analyser, room, &mut files).await?.is_none() {
-        left_out = Some("references");
-        files.iter_mut().for_each(|file| file.refs = Vec::new());
+    let mut paths = paths.into_iter();
+    for group in versions.chunks(GROUP) {
+        let mut read = read_refs(tx, analyser, group, false).await?;
+        for (version, path) in group.iter().zip(paths.by_ref()) {
+            let Some(of_file) = read.remove(version) else { continue };
+            if refs.send(SnapshotRefs { path, refs: of_file }).await.is_err() {
+                return Ok(());
+            }
+        }
     }
-    if let Some(kind) = left_out {
-        tracing::warn!(run_id = %of.run, max_rows, kind, "snapshot is too large to link everything");
-    }
-    Ok(files)
+    Ok(())
 }
 
-async fn read_files(tx: &mut PgConnection, of: &WorkOf, analyser: &str) -> Result<Vec<SnapshotFile>, StoreError> {
+async fn list(tx: &mut PgConnection, of: &WorkOf, analyser: &str) -> Result<Vec<Listed>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT listed.path, language, category, manifest \
+        "SELECT file_version_id, listed.path, language, category, manifest \
          FROM snapshot_files AS listed JOIN file_versions USING (file_version_id) \
          WHERE run_id = $1 AND listed.workspace_id = $2 AND analyser = $3 ORDER BY listed.path",
         of.run.as_uuid(),
@@ -72,155 +143,136 @@ async fn read_files(tx: &mut PgConnection, of: &WorkOf, analyser: &str) -> Resul
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| SnapshotFile {
-            path: row.path,
-            language: row.language,
-            category: row.category,
-            manifest: row.manifest,
-            symbols: Vec::new(),
-            imports: Vec::new(),
-            refs: Vec::new(),
+        .map(|row| Listed {
+            version: row.file_version_id,
+            file: SnapshotFile {
+                path: row.path,
+                language: row.language,
+                category: row.category,
+                manifest: row.manifest,
+                symbols: Vec::new(),
+                imports: Vec::new(),
+                bases: Vec::new(),
+            },
         })
         .collect())
 }
 
-/// Walks along the files with rows that come in the same order.
-struct Cursor<'a> {
-    files: std::slice::IterMut<'a, SnapshotFile>,
-    at: Option<&'a mut SnapshotFile>,
+/// Counts imports, symbols and references, in this order, as long as there is room for all of a kind.
+async fn fitting(
+    tx: &mut PgConnection,
+    of: &WorkOf,
+    analyser: &str,
+    max_rows: u32,
+    versions: &[Uuid],
+) -> Result<Fitting, StoreError> {
+    let (mut imports, mut symbols, mut refs) = (0, 0, 0);
+    for group in versions.chunks(GROUP) {
+        let row = sqlx::query!(
+            r#"SELECT
+                   (SELECT count(*) FROM imports WHERE file_version_id = ANY($1) AND analyser = $2) AS "imports!",
+                   (SELECT count(*) FROM symbols WHERE file_version_id = ANY($1) AND analyser = $2) AS "symbols!",
+                   (SELECT count(*) FROM refs WHERE file_version_id = ANY($1) AND analyser = $2) AS "refs!""#,
+            group,
+            analyser
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        imports += row.imports;
+        symbols += row.symbols;
+        refs += row.refs;
+    }
+    let room = i64::from(max_rows);
+    let has_imports = imports <= room;
+    let room = if has_imports { room - imports } else { room };
+    let has_symbols = symbols <= room;
+    // A reference without symbols leads nowhere.
+    let has_refs = has_symbols && refs <= room - symbols;
+    if !(has_imports && has_symbols && has_refs) {
+        tracing::warn!(run_id = %of.run, max_rows, imports, symbols, refs, "snapshot is too large to link everything");
+    }
+    Ok(Fitting { imports: has_imports, symbols: has_symbols, refs: has_refs })
 }
 
-impl<'a> Cursor<'a> {
-    fn new(files: &'a mut [SnapshotFile]) -> Self {
-        Self { files: files.iter_mut(), at: None }
-    }
-
-    /// The file with this path. A row whose file version is not among the files has none.
-    fn seek(&mut self, path: &str) -> Option<&mut SnapshotFile> {
-        while self.at.as_ref().is_none_or(|file| file.path.as_str() < path) {
-            self.at = Some(self.files.next()?);
-        }
-        self.at.as_deref_mut().filter(|file| file.path == path)
-    }
-}
-
-/// Reads the symbols, unless there are more than `room`; says how many there are.
 async fn read_symbols(
     tx: &mut PgConnection,
-    of: &WorkOf,
     analyser: &str,
-    room: usize,
-    files: &mut [SnapshotFile],
-) -> Result<Option<usize>, StoreError> {
-    let mut cursor = Cursor::new(files);
-    let mut read = 0;
-    let mut rows = sqlx::query!(
-        "SELECT path, ordinal, parent, kind, name, qualified, signature, doc, visibility, exported, start_line, \
-             end_line, start_byte, end_byte \
-         FROM snapshot_files AS listed JOIN symbols USING (file_version_id) \
-         WHERE run_id = $1 AND listed.workspace_id = $2 AND analyser = $3 ORDER BY path, ordinal",
-        of.run.as_uuid(),
-        of.workspace.as_uuid(),
+    versions: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<SnapshotSymbol>>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT file_version_id, parent, kind, name, qualified, (kind = 'module' AND signature = '') AS "is_file!"
+           FROM symbols WHERE file_version_id = ANY($1) AND analyser = $2 ORDER BY file_version_id, ordinal"#,
+        versions,
         analyser
     )
-    .fetch(tx);
-    while let Some(row) = rows.try_next().await? {
-        read += 1;
-        if read > room {
-            return Ok(None);
-        }
-        if let Some(file) = cursor.seek(&row.path) {
-            file.symbols.push(SymbolRow {
-                ordinal: natural(row.ordinal),
-                parent: row.parent.map(natural),
-                kind: row.kind,
-                name: row.name,
-                qualified: row.qualified,
-                signature: row.signature,
-                doc: row.doc,
-                visibility: row.visibility,
-                exported: row.exported,
-                start_line: natural(row.start_line),
-                end_line: natural(row.end_line),
-                start_byte: natural(row.start_byte),
-                end_byte: natural(row.end_byte),
-            });
-        }
-    }
-    Ok(Some(read))
+    .fetch_all(tx)
+    .await?;
+    Ok(by_version(rows.into_iter().map(|row| {
+        let symbol = SnapshotSymbol {
+            parent: row.parent.map(natural),
+            kind: row.kind,
+            name: row.name,
+            qualified: row.qualified,
+            is_file: row.is_file,
+        };
+        (row.file_version_id, symbol)
+    })))
 }
 
-/// Reads the imports, unless there are more than `room`; says how many there are.
 async fn read_imports(
     tx: &mut PgConnection,
-    of: &WorkOf,
     analyser: &str,
-    room: usize,
-    files: &mut [SnapshotFile],
-) -> Result<Option<usize>, StoreError> {
-    let mut cursor = Cursor::new(files);
-    let mut read = 0;
-    let mut rows = sqlx::query!(
-        "SELECT path, raw, module, names, kind, line \
-         FROM snapshot_files AS listed JOIN imports USING (file_version_id) \
-         WHERE run_id = $1 AND listed.workspace_id = $2 AND analyser = $3 ORDER BY path, ordinal",
-        of.run.as_uuid(),
-        of.workspace.as_uuid(),
+    versions: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<SnapshotImport>>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT file_version_id, module, names, kind, line FROM imports \
+         WHERE file_version_id = ANY($1) AND analyser = $2 ORDER BY file_version_id, ordinal",
+        versions,
         analyser
     )
-    .fetch(tx);
-    while let Some(row) = rows.try_next().await? {
-        read += 1;
-        if read > room {
-            return Ok(None);
-        }
-        if let Some(file) = cursor.seek(&row.path) {
-            file.imports.push(ImportRow {
-                raw: row.raw,
-                module: row.module,
-                names: row.names,
-                kind: row.kind,
-                line: natural(row.line),
-            });
-        }
-    }
-    Ok(Some(read))
+    .fetch_all(tx)
+    .await?;
+    Ok(by_version(rows.into_iter().map(|row| {
+        let import = SnapshotImport { module: row.module, names: row.names, kind: row.kind, line: natural(row.line) };
+        (row.file_version_id, import)
+    })))
 }
 
-/// Reads the references, unless there are more than `room`; says how many there are.
+/// References, or only those that name the bases of a symbol.
 async fn read_refs(
     tx: &mut PgConnection,
-    of: &WorkOf,
     analyser: &str,
-    room: usize,
-    files: &mut [SnapshotFile],
-) -> Result<Option<usize>, StoreError> {
-    let mut cursor = Cursor::new(files);
-    let mut read = 0;
-    let mut rows = sqlx::query!(
-        "SELECT path, name, receiver, kind, enclosing, line, count \
-         FROM snapshot_files AS listed JOIN refs USING (file_version_id) \
-         WHERE run_id = $1 AND listed.workspace_id = $2 AND analyser = $3 ORDER BY path, ordinal",
-        of.run.as_uuid(),
-        of.workspace.as_uuid(),
-        analyser
+    versions: &[Uuid],
+    bases_only: bool,
+) -> Result<HashMap<Uuid, Vec<RefRow>>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT file_version_id, name, receiver, kind, enclosing, line, count FROM refs \
+         WHERE file_version_id = ANY($1) AND analyser = $2 \
+             AND (NOT $3 OR (kind IN ('extends', 'implements') AND enclosing IS NOT NULL)) \
+         ORDER BY file_version_id, ordinal",
+        versions,
+        analyser,
+        bases_only
     )
-    .fetch(tx);
-    while let Some(row) = rows.try_next().await? {
-        read += 1;
-        if read > room {
-            return Ok(None);
-        }
-        if let Some(file) = cursor.seek(&row.path) {
-            file.refs.push(RefRow {
-                name: row.name,
-                receiver: row.receiver,
-                kind: row.kind,
-                enclosing: row.enclosing.map(natural),
-                line: natural(row.line),
-                count: natural(row.count),
-            });
-        }
+    .fetch_all(tx)
+    .await?;
+    Ok(by_version(rows.into_iter().map(|row| {
+        let mention = RefRow {
+            name: row.name,
+            receiver: row.receiver,
+            kind: row.kind,
+            enclosing: row.enclosing.map(natural),
+            line: natural(row.line),
+            count: natural(row.count),
+        };
+        (row.file_version_id, mention)
+    })))
+}
+
+fn by_version<Row>(rows: impl Iterator<Item = (Uuid, Row)>) -> HashMap<Uuid, Vec<Row>> {
+    let mut by_version: HashMap<Uuid, Vec<Row>> = HashMap::new();
+    for (version, row) in rows {
+        by_version.entry(version).or_default().push(row);
     }
-    Ok(Some(read))
+    by_version
 }

@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
+use caffeine_analysis::LinkFile;
 use caffeine_bus::Failure;
 use caffeine_kit::store_failure;
 use caffeine_store::StoreError;
-use caffeine_store::chunker::{LinkRows, SnapshotFile};
+use caffeine_store::chunker::{LinkRows, SnapshotFile, SnapshotRefs};
+use tokio::sync::mpsc::Receiver;
 
 use super::{Chunker, Delivery, Handled, same_version};
 use crate::outputs;
-use crate::to_link::{UnknownWord, link_input, link_rows};
+use crate::to_link::{UnknownWord, file_refs, link_file, link_rows};
 
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
@@ -40,11 +42,22 @@ impl Chunker {
     }
 }
 
-/// Links on a blocking thread. A panic there counts as an attempt, so the run ends with a reason.
-async fn link(files: Vec<SnapshotFile>) -> Result<LinkRows, LinkError> {
+/// Links on a blocking thread, while files and mentions are still being read. A panic there counts as an attempt, so the
+/// run ends with a reason.
+async fn link(mut files: Receiver<SnapshotFile>, mut refs: Receiver<SnapshotRefs>) -> Result<LinkRows, LinkError> {
     tokio::task::spawn_blocking(move || {
-        let input = link_input(files)?;
-        Ok(link_rows(caffeine_analysis::link(&input)))
+        let files: Vec<LinkFile> =
+            std::iter::from_fn(|| files.blocking_recv()).map(link_file).collect::<Result<_, _>>()?;
+        let mut unknown = None;
+        let mentions = std::iter::from_fn(|| match file_refs(refs.blocking_recv()?) {
+            Ok(mentions) => Some(mentions),
+            Err(word) => {
+                unknown = Some(word);
+                None
+            }
+        });
+        let output = caffeine_analysis::link(&files, mentions);
+        unknown.map_or_else(|| Ok(link_rows(output)), |word| Err(word.into()))
     })
     .await?
 }

@@ -49,19 +49,12 @@ type EdgeColumns = (String, Option<i32>, String, Option<i32>, String, i16, i32, 
 async fn the_graph_is_what_linking_says() {
     let fixture = analysed_run().await;
     fixture.deliver_link().await.unwrap();
-    let files = BATCHES.iter().copied().flatten().map(|(path, content)| {
-        let analysis = caffeine_analysis::analyse(path, content.as_bytes());
-        caffeine_analysis::LinkFile {
-            path: (*path).to_owned(),
-            language: analysis.language,
-            category: analysis.category,
-            manifest: caffeine_analysis::parse_manifest(path, &analysis.text),
-            symbols: analysis.symbols,
-            imports: analysis.imports,
-            refs: analysis.refs,
-        }
+    let analyses = BATCHES.iter().copied().flatten().map(|(path, content)| {
+        caffeine_analysis::LinkFile::of(path, caffeine_analysis::analyse(path, content.as_bytes()))
     });
-    let expected = caffeine_analysis::link(&caffeine_analysis::LinkInput { files: files.collect() });
+    let (files, mut mentions): (Vec<_>, Vec<_>) = analyses.unzip();
+    mentions.sort_by(|left, right| left.path.cmp(&right.path));
+    let expected = caffeine_analysis::link(&files, mentions);
     assert!(!expected.edges.is_empty() && !expected.modules.is_empty(), "the sample has a graph");
 
     let edges: Vec<EdgeColumns> = sqlx::query_as(
@@ -76,9 +69,9 @@ async fn the_graph_is_what_linking_says() {
         .iter()
         .map(|edge| {
             (
-                edge.src_path.clone(),
+                expected.path(edge.src).to_owned(),
                 edge.src_symbol.map(number),
-                edge.dst_path.clone(),
+                expected.path(edge.dst).to_owned(),
                 edge.dst_symbol.map(number),
                 edge.kind.as_str().to_owned(),
                 i16::from(edge.tier),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use caffeine_analysis::{LinkFile, LinkInput, analyse, embedding_text, link, parse_manifest};
+use caffeine_analysis::{FileRefs, LinkFile, analyse, embedding_text, link, parse_manifest};
 use caffeine_bus::{Failure, Outgoing, Rejection};
 use caffeine_contract::{Kind, Message, Scope, id_bytes, v1};
 use caffeine_doc_writer::{Metrics, ModelSettings, PageEnd, PageWriter, Planner};
@@ -249,7 +249,9 @@ async fn insert(pool: &PgPool, scope: &Scope) {
     for (path, text) in FILES {
         files.push(insert_file(pool, scope, path, text).await);
     }
-    let output = link(&LinkInput { files });
+    let (files, mut mentions): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+    mentions.sort_by(|left, right| left.path.cmp(&right.path));
+    let output = link(&files, mentions);
     for module in &output.modules {
         sqlx::query(
             "INSERT INTO modules (run_id, slug, workspace_id, name, parent, path) VALUES ($1, $2, $3, $4, $5, $6)",
@@ -286,8 +288,8 @@ async fn insert(pool: &PgPool, scope: &Scope) {
         .bind(run)
         .bind(ordinal)
         .bind(workspace)
-        .bind(&edge.src_path)
-        .bind(&edge.dst_path)
+        .bind(output.path(edge.src))
+        .bind(output.path(edge.dst))
         .bind(edge.kind.as_str())
         .bind(i32::try_from(edge.count).unwrap())
         .execute(pool)
@@ -309,7 +311,7 @@ async fn insert(pool: &PgPool, scope: &Scope) {
 }
 
 /// The rows of one file, as cloner, chunker and embedder write them.
-async fn insert_file(pool: &PgPool, scope: &Scope, path: &str, text: &str) -> LinkFile {
+async fn insert_file(pool: &PgPool, scope: &Scope, path: &str, text: &str) -> (LinkFile, FileRefs) {
     let (workspace, repository, run) = (scope.workspace.as_uuid(), scope.repository.as_uuid(), scope.run.as_uuid());
     let int = |number: u32| i32::try_from(number).unwrap();
     let oid = Oid::from_bytes(&[1; 20]).unwrap();
@@ -376,15 +378,7 @@ async fn insert_file(pool: &PgPool, scope: &Scope, path: &str, text: &str) -> Li
         .unwrap();
     }
     insert_chunks(pool, scope, version, path, &analysis).await;
-    LinkFile {
-        path: path.to_owned(),
-        language: analysis.language,
-        category: analysis.category,
-        manifest,
-        symbols: analysis.symbols,
-        imports: analysis.imports,
-        refs: analysis.refs,
-    }
+    LinkFile::of(path, analysis)
 }
 
 async fn insert_chunks(
