@@ -73,6 +73,7 @@ pub const TABLES: &[TableSpec] = &[
     table("webhooks", Gateway, &[]),
     table("webhook_deliveries", Gateway, &[]),
     table("idempotency_keys", Gateway, &[]),
+    table("symbol_positions", DocWriter, &[]),
 ];
 
 impl TableSpec {

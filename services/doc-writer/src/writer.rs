@@ -215,7 +215,8 @@ impl PageWriter {
                     facts.files_of(&module.slug).into_iter().take(MAX_FILES).map(|file| file.path.clone()).collect();
                 let file_docs = store.file_symbols(workspace, run, analyser, &paths, 1).await?;
                 let limit = u32::try_from(MAX_API + 1).unwrap_or(u32::MAX);
-                let api = store.module_api(workspace, run, analyser, &module.slug, limit).await?;
+                let only = [module.slug.clone()];
+                let api = store.api_symbols(workspace, run, analyser, &only, 0, limit).await?;
                 structural::module(
                     module,
                     &ModuleInput { facts, links: &links, readme: readme.as_ref(), file_docs: &file_docs, api: &api },
@@ -224,15 +225,17 @@ impl PageWriter {
             PageKind::Api => match plan::api_subject(&page.subject) {
                 ApiSubject::Contents => structural::api_contents(&page.title, facts, &links),
                 ApiSubject::Part(part) => {
-                    let symbols = store.api_symbols(workspace, run, analyser, part.offset, part.limit).await?;
+                    let (modules, offset) = facts.modules_of_api(part.offset, part.limit);
+                    let symbols = store.api_symbols(workspace, run, analyser, &modules, offset, part.limit).await?;
                     structural::api_part(&page.title, facts, &links, &symbols, part)
                 }
             },
             PageKind::Symbols => match plan::index_subject(&page.subject) {
                 IndexSubject::Contents => structural::symbol_contents(&page.title, facts, &links),
                 IndexSubject::Part(letter, part) => {
-                    let symbols =
-                        store.symbol_index(workspace, run, analyser, &letter, part.offset, part.limit).await?;
+                    let offset = facts.symbols_before(&letter).saturating_add(part.offset);
+                    let limit = part.limit.min(facts.symbols_of(&letter).saturating_sub(part.offset));
+                    let symbols = store.symbol_index(workspace, run, analyser, offset, limit).await?;
                     structural::symbol_part(&page.title, facts, &links, &symbols)
                 }
             },

@@ -62,7 +62,7 @@ impl<'input> Index<'input> {
                 !symbol.is_file && symbol.kind != SymbolKind::Heading
             });
             let mut in_file: Names<'_> =
-                named.map(|(ordinal, symbol)| (symbol.parent, symbol.name.as_str(), ordinal)).collect();
+                named.map(|(ordinal, symbol)| (symbol.parent, &*symbol.name, ordinal)).collect();
             in_file.sort_unstable();
             names.push(in_file);
             let mut of_symbols: Vec<&Ref> = file.bases.iter().collect();

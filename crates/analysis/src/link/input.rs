@@ -22,8 +22,7 @@ pub struct LinkFile {
     pub bases: Vec<Ref>,
 }
 
-/// What linking needs of a [`Symbol`](crate::Symbol): a snapshot has hundreds of thousands, their texts would fill
-/// the memory.
+/// What linking needs of a [`Symbol`](crate::Symbol), as small as it can be: a large snapshot has a million of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkSymbol {
     /// Ordinal of the symbol it belongs to.
@@ -31,9 +30,9 @@ pub struct LinkSymbol {
     /// What it is.
     pub kind: SymbolKind,
     /// Its own name.
-    pub name: String,
-    /// Its name with those around it.
-    pub qualified: String,
+    pub name: Box<str>,
+    /// Of methods and modules their name with those around it, which may stand in another file; of others nothing.
+    pub qualified: Box<str>,
     /// Whether it stands for the file itself ([`Symbol::is_file`](crate::Symbol::is_file)).
     pub is_file: bool,
 }
@@ -76,8 +75,11 @@ impl LinkFile {
                     is_file: symbol.is_file(),
                     parent: symbol.parent,
                     kind: symbol.kind,
-                    name: symbol.name,
-                    qualified: symbol.qualified,
+                    name: symbol.name.into(),
+                    qualified: match symbol.kind {
+                        SymbolKind::Method | SymbolKind::Module => symbol.qualified.into(),
+                        _ => Box::default(),
+                    },
                 })
                 .collect(),
             imports: analysis

@@ -66,7 +66,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
                 if symbol.kind == SymbolKind::Impl {
                     impls.entry(of_type(symbol)).or_default().push((id, ordinal));
                 } else if symbol.kind.is_type() {
-                    types.entry(symbol.name.as_str()).or_default().push(id);
+                    types.entry(&*symbol.name).or_default().push(id);
                 }
             }
             let mut names: Bound<'_> = HashMap::new();
@@ -350,7 +350,7 @@ impl<'index, 'input> RustNames<'index, 'input> {
             |ordinal: &u32| self.index.symbol(file, *ordinal).is_some_and(|symbol| symbol.kind == SymbolKind::Module);
         let ordinal = self.index.named(file, module, name).find(is_module)?;
         let symbol = self.index.symbol(file, ordinal)?;
-        let has_body = !self.files_of_modules.get(&file)?.contains(symbol.qualified.as_str());
+        let has_body = !self.files_of_modules.get(&file)?.contains(&*symbol.qualified);
         if has_body {
             return Some(Place::Module(file, Some(ordinal)));
         }

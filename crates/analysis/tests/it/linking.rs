@@ -14,12 +14,13 @@ fn linked(files: &[(&str, &str)]) -> (Input, LinkOutput) {
 
 /// `kind tier source#symbol -> destination#symbol`, without edges to types, which only repeat imports here.
 fn edges(files: &[(&str, &str)]) -> Vec<String> {
-    let ((input, _), output) = linked(files);
+    let (_, output) = linked(files);
     let name = |path: &str, symbol: Option<u32>| {
-        let file = input.iter().find(|file| file.path == path);
-        let symbol = symbol.and_then(|symbol| file?.symbols.get(symbol as usize));
-        symbol.map(|symbol| format!("#{}", symbol.qualified)).unwrap_or_default()
+        let (_, text) = files.iter().find(|file| file.0 == path)?;
+        let symbol = analyse(path, text.as_bytes()).symbols.into_iter().nth(symbol? as usize);
+        symbol.map(|symbol| format!("#{}", symbol.qualified))
     };
+    let name = |path: &str, symbol: Option<u32>| name(path, symbol).unwrap_or_default();
     let wanted = output.edges.iter().filter(|edge| edge.kind.as_str() != "type");
     wanted
         .map(|edge| {

@@ -41,7 +41,7 @@ pub struct SnapshotSymbol {
     pub kind: String,
     /// Its own name.
     pub name: String,
-    /// Its name with those around it.
+    /// Of methods and modules their name with those around it; of others nothing.
     pub qualified: String,
     /// Whether it stands for the file itself.
     pub is_file: bool,
@@ -200,7 +200,8 @@ async fn read_symbols(
     versions: &[Uuid],
 ) -> Result<HashMap<Uuid, Vec<SnapshotSymbol>>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT file_version_id, parent, kind, name, qualified, (kind = 'module' AND signature = '') AS "is_file!"
+        r#"SELECT file_version_id, parent, kind, name, (kind = 'module' AND signature = '') AS "is_file!",
+               CASE WHEN kind IN ('method', 'module') THEN qualified ELSE '' END AS "qualified!"
            FROM symbols WHERE file_version_id = ANY($1) AND analyser = $2 ORDER BY file_version_id, ordinal"#,
         versions,
         analyser

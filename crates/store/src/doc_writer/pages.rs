@@ -222,6 +222,14 @@ async fn fan_in(connection: &mut PgConnection, document: DocumentId) -> Result<P
         _ => Some(DocumentState::CompletedWithErrors),
     };
     let Some(state) = ended else { return Ok(PageOutcome { total, published, failed, ended, notice: None }) };
+    // Only pages of an index are written from it, and they have all ended.
+    sqlx::query!(
+        "DELETE FROM symbol_positions WHERE run_id = (SELECT run_id FROM documents WHERE document_id = $1) \
+         AND EXISTS (SELECT FROM pages WHERE document_id = $1 AND kind = 'symbols')",
+        document.as_uuid()
+    )
+    .execute(&mut *connection)
+    .await?;
     let reason = pages.reason.filter(|_| state == DocumentState::Failed);
     let notice = sqlx::query_scalar!(
         "UPDATE documents SET state = $2, completed_at = coalesce(completed_at, now()), notice = coalesce($3, notice) \

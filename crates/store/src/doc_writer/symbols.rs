@@ -1,6 +1,7 @@
 //! Symbols of a snapshot, a page's worth at a time.
 
 use caffeine_model::{RunId, WorkspaceId};
+use sqlx::PgConnection;
 
 use super::{SymbolCountRow, count};
 use crate::{Store, StoreError};
@@ -121,7 +122,10 @@ impl Store {
             .collect())
     }
 
-    /// The public interface: by module, path and position, from `offset` on.
+    /// The public interface of some modules: by module, path and position, from `offset` on.
+    ///
+    /// Every module and every part of the list has a page, so this must not read what other modules declare: the fenced
+    /// lateral join asks for the symbols file by file, whatever the database thinks of the tables' sizes.
     ///
     /// # Errors
     /// If the database cannot be asked.
@@ -130,41 +134,8 @@ impl Store {
         workspace: WorkspaceId,
         run: RunId,
         analyser: &str,
+        modules: &[String],
         offset: u32,
-        limit: u32,
-    ) -> Result<Vec<SymbolRow>, StoreError> {
-        Ok(symbol_rows!(
-            "SELECT s.path, m.module, f.language, y.ordinal, y.parent, y.kind, y.name, y.qualified, y.signature, y.doc, \
-             y.exported, y.start_line, y.end_line FROM snapshot_files s \
-             JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3 \
-             JOIN symbols y ON y.file_version_id = s.file_version_id AND y.analyser = $3 \
-             JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path \
-             WHERE s.run_id = $1 AND s.workspace_id = $2 AND y.exported AND f.category = 'source' AND y.kind = ANY($4) \
-             ORDER BY m.module COLLATE \"C\", s.path, y.ordinal OFFSET $5 LIMIT $6",
-            run.as_uuid(),
-            workspace.as_uuid(),
-            analyser,
-            &words(API_KINDS),
-            i64::from(offset),
-            i64::from(limit)
-        )
-        .fetch_all(&self.pool)
-        .await?)
-    }
-
-    /// The public interface of one module, by path and position.
-    ///
-    /// Every module has a page, so this must not read what other modules declare: the lateral join asks for the
-    /// symbols file by file, whatever the database thinks of the tables' sizes.
-    ///
-    /// # Errors
-    /// If the database cannot be asked.
-    pub async fn module_api(
-        &self,
-        workspace: WorkspaceId,
-        run: RunId,
-        analyser: &str,
-        module: &str,
         limit: u32,
     ) -> Result<Vec<SymbolRow>, StoreError> {
         Ok(symbol_rows!(
@@ -173,54 +144,65 @@ impl Store {
              JOIN snapshot_files s ON s.run_id = m.run_id AND s.path = m.path \
              JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3 \
              CROSS JOIN LATERAL (SELECT * FROM symbols z WHERE z.file_version_id = s.file_version_id AND z.analyser = $3 \
-             AND z.exported AND z.kind = ANY($4) ORDER BY z.ordinal LIMIT $6) y \
-             WHERE m.run_id = $1 AND m.workspace_id = $2 AND m.module = $5 AND f.category = 'source' \
-             ORDER BY s.path, y.ordinal LIMIT $6",
+             AND z.exported AND z.kind = ANY($4) OFFSET 0) y \
+             WHERE m.run_id = $1 AND m.workspace_id = $2 AND m.module = ANY($5) AND f.category = 'source' \
+             ORDER BY m.module COLLATE \"C\", s.path, y.ordinal OFFSET $6 LIMIT $7",
             run.as_uuid(),
             workspace.as_uuid(),
             analyser,
             &words(API_KINDS),
-            module,
+            modules,
+            i64::from(offset),
             i64::from(limit)
         )
         .fetch_all(&self.pool)
         .await?)
     }
 
-    /// The index of names that begin with a letter (`_` for everything else, empty for all), by name in lower case,
-    /// name, path and position.
+    /// The index of names, from `offset` on: by first letter (`_` for everything else, then `a` to `z`), name in lower
+    /// case, name, path and position.
+    ///
+    /// Whoever asks first sorts the names of the whole snapshot; all others wait for that and read their range.
     ///
     /// # Errors
-    /// If the database cannot be asked.
+    /// If the database refuses.
     pub async fn symbol_index(
         &self,
         workspace: WorkspaceId,
         run: RunId,
         analyser: &str,
-        letter: &str,
         offset: u32,
         limit: u32,
     ) -> Result<Vec<SymbolRow>, StoreError> {
-        Ok(symbol_rows!(
+        let mut transaction = self.pool.begin().await?;
+        if !has_positions(&mut transaction, run).await? {
+            sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", format!("symbol_positions/{run}"))
+                .execute(&mut *transaction)
+                .await?;
+            if !has_positions(&mut transaction, run).await? {
+                insert_positions(&mut transaction, workspace, run, analyser).await?;
+            }
+        }
+        let begin = i64::from(offset).min(i64::from(i32::MAX));
+        let rows = symbol_rows!(
             r#"SELECT s.path, m.module, f.language, y.ordinal, y.parent, y.kind, y.name, y.qualified, '' AS "signature!",
-               '' AS "doc!", y.exported, y.start_line, y.end_line FROM snapshot_files s
-               JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3
-               JOIN symbols y ON y.file_version_id = s.file_version_id AND y.analyser = $3
+               '' AS "doc!", y.exported, y.start_line, y.end_line FROM symbol_positions p
+               JOIN snapshot_files s ON s.run_id = p.run_id AND s.file_version_id = p.file_version_id
+               JOIN file_versions f ON f.file_version_id = p.file_version_id AND f.analyser = $3
+               JOIN symbols y ON y.file_version_id = p.file_version_id AND y.analyser = $3 AND y.ordinal = p.ordinal
                JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path
-               CROSS JOIN LATERAL (SELECT CASE WHEN lower(left(y.name, 1)) COLLATE "C" BETWEEN 'a' AND 'z'
-                   THEN lower(left(y.name, 1)) ELSE '_' END COLLATE "C" AS letter) l
-               WHERE s.run_id = $1 AND s.workspace_id = $2 AND y.kind <> ALL($4) AND ($5 = '' OR l.letter = $5)
-               ORDER BY l.letter, lower(y.name) COLLATE "C", y.name COLLATE "C", s.path, y.ordinal OFFSET $6 LIMIT $7"#,
+               WHERE p.run_id = $1 AND p.workspace_id = $2 AND p.position >= $4 AND p.position < $5
+               ORDER BY p.position"#,
             run.as_uuid(),
             workspace.as_uuid(),
             analyser,
-            &words(NO_NAMES),
-            letter,
-            i64::from(offset),
-            i64::from(limit)
+            position(begin),
+            position(begin + i64::from(limit))
         )
-        .fetch_all(&self.pool)
-        .await?)
+        .fetch_all(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(rows)
     }
 
     /// What these files declare at their top, by path and position; at most `per_file` of each. The documentation of
@@ -255,6 +237,45 @@ impl Store {
         .fetch_all(&self.pool)
         .await?)
     }
+}
+
+async fn has_positions(connection: &mut PgConnection, run: RunId) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM symbol_positions WHERE run_id = $1) AS "exists!""#,
+        run.as_uuid()
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+async fn insert_positions(
+    connection: &mut PgConnection,
+    workspace: WorkspaceId,
+    run: RunId,
+    analyser: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"INSERT INTO symbol_positions (run_id, position, workspace_id, file_version_id, ordinal)
+           SELECT $1, row_number() OVER (ORDER BY l.letter, lower(y.name) COLLATE "C", y.name COLLATE "C", s.path,
+               y.ordinal) - 1, $2, y.file_version_id, y.ordinal
+           FROM snapshot_files s
+           JOIN symbols y ON y.file_version_id = s.file_version_id AND y.analyser = $3
+           JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path
+           CROSS JOIN LATERAL (SELECT CASE WHEN lower(left(y.name, 1)) COLLATE "C" BETWEEN 'a' AND 'z'
+               THEN lower(left(y.name, 1)) ELSE '_' END COLLATE "C" AS letter) l
+           WHERE s.run_id = $1 AND s.workspace_id = $2 AND y.kind <> ALL($4)"#,
+        run.as_uuid(),
+        workspace.as_uuid(),
+        analyser,
+        &words(NO_NAMES)
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn position(number: i64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -122,6 +122,25 @@ impl Facts {
         totals
     }
 
+    /// The modules whose public interface holds the rows from `offset` on of the whole list, and how many rows of the
+    /// first of them come before. The list is in order of module.
+    #[must_use]
+    pub fn modules_of_api(&self, offset: u32, limit: u32) -> (Vec<String>, u32) {
+        let end = offset.saturating_add(limit);
+        let (mut before, mut first, mut modules) = (0_u32, 0, Vec::new());
+        for (module, totals) in self.totals_by_module() {
+            let after = before.saturating_add(totals.exported);
+            if before < end && after > offset {
+                if modules.is_empty() {
+                    first = offset.saturating_sub(before);
+                }
+                modules.push(module.to_owned());
+            }
+            before = after;
+        }
+        (modules, first)
+    }
+
     /// Symbols by first letter.
     #[must_use]
     pub fn letters(&self) -> BTreeMap<&str, u32> {
@@ -131,6 +150,19 @@ impl Facts {
             *sum = sum.saturating_add(row.symbols);
         }
         letters
+    }
+
+    /// Symbols of a letter; of all, if it is empty.
+    #[must_use]
+    pub fn symbols_of(&self, letter: &str) -> u32 {
+        if letter.is_empty() { self.totals().symbols } else { self.letters().get(letter).copied().unwrap_or(0) }
+    }
+
+    /// Symbols that the index has before a letter.
+    #[must_use]
+    pub fn symbols_before(&self, letter: &str) -> u32 {
+        let before = self.letters().into_iter().filter(|(other, _)| *other < letter);
+        before.fold(0, |sum, (_, symbols)| sum.saturating_add(symbols))
     }
 
     /// The language with the most source lines in the program itself; empty if there is none.

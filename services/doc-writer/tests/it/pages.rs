@@ -144,3 +144,63 @@ async fn the_last_two_pages_at_the_same_time() {
     let ended = [a.unwrap(), b.unwrap()].iter().filter(|end| !end.outputs.is_empty()).count();
     assert_eq!(ended, 1, "the one that was last under the lock");
 }
+
+#[tokio::test]
+async fn parts_of_the_public_interface_are_the_whole_list_in_order() {
+    let fixture = Fixture::new().await;
+    let facts = caffeine_doc_writer::facts::load_facts(&fixture.store, &fixture.scope).await.unwrap().unwrap();
+    let total = facts.totals().exported;
+    assert!(facts.totals_by_module().values().filter(|module| module.exported > 0).count() > 1 && total > 3);
+    let part = async |offset, limit| {
+        let (modules, first) = facts.modules_of_api(offset, limit);
+        let Fixture { store, scope, .. } = &fixture;
+        let rows =
+            store.api_symbols(scope.workspace, scope.run, &scope.analyser, &modules, first, limit).await.unwrap();
+        rows.into_iter().map(|row| (row.module, row.path, row.ordinal)).collect::<Vec<_>>()
+    };
+    let whole = part(0, total).await;
+    assert_eq!(whole.len(), total as usize);
+    assert!(whole.is_sorted());
+    for limit in 1..=total {
+        let mut parts = Vec::new();
+        for offset in (0..total).step_by(limit as usize) {
+            parts.extend(part(offset, limit).await);
+        }
+        assert_eq!(parts, whole, "{limit} at a time");
+    }
+    assert_eq!(part(total, 5).await, []);
+}
+
+#[tokio::test]
+async fn parts_of_the_index_are_the_whole_list_in_order_and_nothing_stays_of_it() {
+    let fixture = Fixture::new().await;
+    let facts = caffeine_doc_writer::facts::load_facts(&fixture.store, &fixture.scope).await.unwrap().unwrap();
+    let Fixture { store, scope, .. } = &fixture;
+    let part = async |offset, limit| {
+        let rows = store.symbol_index(scope.workspace, scope.run, &scope.analyser, offset, limit).await.unwrap();
+        rows.into_iter().map(|row| row.name).collect::<Vec<_>>()
+    };
+    let total = facts.totals().symbols;
+    // Pages that begin at the same time make it once.
+    let (whole, again) = tokio::join!(part(0, total), part(0, total));
+    assert_eq!(whole, again);
+    assert_eq!(fixture.text("SELECT count(*)::text FROM symbol_positions").await, total.to_string());
+    let letter = |name: &str| match name.chars().next().map(|first| first.to_ascii_lowercase()) {
+        Some(first) if first.is_ascii_lowercase() => first.to_string(),
+        _ => "_".to_owned(),
+    };
+    assert!(whole.is_sorted_by_key(|name| (letter(name), name.to_lowercase(), name.clone())), "{whole:?}");
+    let mut parts = Vec::new();
+    for (of, symbols) in facts.letters() {
+        let here = part(facts.symbols_before(of), symbols).await;
+        assert!(!here.is_empty() && here.iter().all(|name| letter(name) == of), "{of}: {here:?}");
+        parts.extend(here);
+    }
+    assert_eq!(parts, whole);
+
+    let (document, pages) = fixture.begin(&structural()).await;
+    for slug in &pages {
+        fixture.page(document, slug).await.unwrap();
+    }
+    assert_eq!(fixture.text("SELECT count(*)::text FROM symbol_positions").await, "0");
+}
