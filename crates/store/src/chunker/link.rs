@@ -45,7 +45,7 @@ pub struct Linked {
     pub modules: u32,
     /// Batches that could not be analysed.
     pub failed_batches: u32,
-    /// When the snapshot was linked; the same on every repeat.
+    /// When linking had ended; the same on every repeat.
     pub linked_at: DateTime<Utc>,
 }
 
@@ -156,7 +156,7 @@ async fn write(tx: &mut PgConnection, of: &WorkOf, rows: LinkRows) -> Result<(),
     externals
         .send(tx, "COPY external_dependencies (run_id, path, package, workspace_id, count) FROM STDIN (FORMAT binary)")
         .await?;
-    sqlx::query!("UPDATE chunk_runs SET linked_at = now() WHERE run_id = $1", run).execute(tx).await?;
+    sqlx::query!("UPDATE chunk_runs SET linked_at = clock_timestamp() WHERE run_id = $1", run).execute(tx).await?;
     Ok(())
 }
 

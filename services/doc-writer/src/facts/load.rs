@@ -72,11 +72,13 @@ pub async fn readme(
 /// The file named `README` of a directory; Markdown before anything else.
 fn readme_of<'facts>(facts: &'facts Facts, directory: &str) -> Option<&'facts FileRow> {
     const NAMES: [&str; 5] = ["readme.md", "readme.markdown", "readme.rst", "readme.txt", "readme"];
-    let in_directory = facts.files.iter().filter(|file| file.has_text).filter_map(|file| {
-        let (parent, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
-        let name = name.to_ascii_lowercase();
-        let preference = NAMES.iter().position(|known| *known == name)?;
-        (parent == directory).then_some((preference, file))
+    let prefix = if directory.is_empty() { String::new() } else { format!("{directory}/") };
+    // Files are in order of path, and every module's page asks.
+    let begin = facts.files.partition_point(|file| file.path < prefix);
+    let below = facts.files.iter().skip(begin).map_while(|file| Some((file, file.path.strip_prefix(&prefix)?)));
+    let in_directory = below.filter(|(file, _)| file.has_text).filter_map(|(file, name)| {
+        let preference = NAMES.iter().position(|known| known.eq_ignore_ascii_case(name))?;
+        Some((preference, file))
     });
     in_directory.min_by_key(|(preference, file)| (*preference, &file.path)).map(|(_, file)| file)
 }
