@@ -171,6 +171,47 @@ class Programs(unittest.TestCase):
                     self.assertIn("settings of housekeeper: understood", report)
         self.assertIn("unknown", caffeine("doctor", CAFFEINE_CLONER_CACHE_DIR="/x"))
 
+    def test_every_secret_setting_can_be_given(self) -> None:
+        documented = set(
+            re.findall(r"^\| `(CAFFEINE_[A-Z_]+_FILE)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE)
+        )
+        self.assertGreater(len(documented), 5)
+        given = {
+            name
+            for _, _, container in pods(CHART / "ci/keda-values.yaml")
+            for name in self.settings(CHART / "ci/keda-values.yaml", container)
+        }
+        self.assertLessEqual(documented, given)
+
+    def test_secrets_have_keys_that_are_made(self) -> None:
+        """What the chart asks of Secrets is what `make-identities` prints how to make."""
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [ROOT / "deploy/helm/make-identities", f"{folder}/x", "-"],
+                input="postgres://caffeine:p@h:5432/caffeine?sslmode=verify-full",
+                text=True,
+                capture_output=True,
+                check=True,
+                env={"PATH": os.environ["PATH"], "CAFFEINE": PROGRAM},
+            )
+        made: dict[str, set[str]] = {}
+        for name, files in re.findall(r"secret generic (\S+) (.*)", done.stdout):
+            made[name] = {part.split("=", 1)[0] for part in re.findall(r"--from-file=(\S+=\S+|\S+)", files)}
+            made[name] = {Path(key).name for key in made[name]}
+        asked: dict[str, set[str]] = {}
+        for _, template, _ in pods(CHART / "ci/keda-values.yaml"):
+            for volume in template["spec"].get("volumes", []):
+                if "secret" in volume:
+                    keys = {entry["key"] for entry in volume["secret"]["items"]}
+                    asked.setdefault(volume["secret"]["secretName"], set()).update(keys)
+        # Other people give these.
+        for name in ("caffeine-client-secret", "caffeine-model-key"):
+            del asked[name]
+        self.assertEqual(set(asked), set(made))
+        for name, keys in asked.items():
+            self.assertLessEqual(keys, made[name], name)
+        self.assertNotIn(":p@", done.stdout, "a password is printed")
+
     def test_arguments(self) -> None:
         roles = set(re.findall(r"- ([a-z-]+):", caffeine("serve", "--help")))
         profiles = set(re.findall(r"- ([a-z-]+):", caffeine("provision", "--help")))

@@ -97,6 +97,40 @@ class Compose(unittest.TestCase):
             ]
             self.assertEqual(others, [service])
 
+    def test_certificates_of_the_house_are_everywhere(self) -> None:
+        project = merged("services.yaml", "managed.yaml", "authorities.yaml")["services"]
+        for name in OURS - {"nginx"}:
+            self.assertEqual(project[name]["environment"]["SSL_CERT_FILE"], "/run/secrets/authorities.pem", name)
+            self.assertIn("./secrets/authorities.pem:/run/secrets/authorities.pem:ro", project[name]["volumes"])
+            # Added, not in place of what was there.
+            self.assertGreater(len(project[name]["environment"]), 1)
+
+    def test_spans_leave_by_one_container(self) -> None:
+        project = merged("services.yaml", "servers.yaml", "traces.yaml")
+        self.assertEqual(set(project["services"]["collector"]["networks"]), {"metrics", "out"})
+        for name in OURS - {"migrate", "provision", "nginx"}:
+            self.assertIn("metrics", project["services"][name]["networks"])
+        collector = yaml.safe_load((COMPOSE / "collector.yaml").read_text())
+        pipeline = collector["service"]["pipelines"]["traces"]
+        for kind in ("receivers", "processors", "exporters"):
+            self.assertEqual(set(pipeline[kind]), set(collector[kind]))
+
+    def test_every_secret_setting_is_mounted(self) -> None:
+        """What the documentation calls a file is one here, given to the service whose setting it is."""
+        documented = set(
+            re.findall(r"^\| `(CAFFEINE_[A-Z_]+_FILE)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE)
+        )
+        self.assertGreater(len(documented), 5)
+        project = merged("services.yaml", "servers.yaml", "model.yaml", "sign-in.yaml")["services"]
+        given = {}
+        for name in OURS:
+            given |= {variable: name for variable in project[name].get("environment") or {}}
+        for setting in documented:
+            # The public key is no secret, and yet a file here.
+            self.assertIn(setting, given)
+            file = project[given[setting]]["environment"][setting]
+            self.assertTrue(any(mount.endswith(f":{file}:ro") for mount in project[given[setting]]["volumes"]), setting)
+
     def test_our_containers_can_do_nothing(self) -> None:
         for name in OURS:
             service = self.one["services"][name]

@@ -66,6 +66,10 @@ class Cluster:
                     "image": {"registry": "localhost"},
                     "nats": {"url": "nats://nats:4222", "profile": "embedded"},
                     "settings": {"CAFFEINE_CLONER_ALLOW_HOSTS": "git:8000"},
+                    "gateway": {
+                        "sessionKeys": {"secret": "caffeine-session-keys"},
+                        "webhookKey": {"secret": "caffeine-webhook-key"},
+                    },
                 }
             )
         )
@@ -91,7 +95,7 @@ class Cluster:
     def servers(self) -> None:
         """Identities as an operator makes them, then broker, database and git host."""
         podman("network", "create", NETWORK)
-        script = "cd /work && CAFFEINE=caffeine ./make-identities identities 'postgres://caffeine:owner@postgres:5432/caffeine' >/dev/null && chmod -R a+rX ."
+        script = "cd /work && echo postgres://caffeine:owner@postgres:5432/caffeine | CAFFEINE=caffeine ./make-identities identities - >/dev/null && chmod -R a+rX ."
         shutil.copy(ROOT / "deploy/helm/make-identities", WORK / "make-identities")
         podman("run", "--rm", "--user", "0", "--volume", f"{WORK}:/work", "--entrypoint", "bash", IMAGE, "-c", script)
         (WORK / "nats.conf").write_text(
@@ -148,7 +152,12 @@ class Cluster:
 
     def secret(self, name: str, key: str) -> bytes:
         """What is in the Secrets that an operator makes, see make-identities."""
-        files = {("caffeine-database-owner", "url"): "owner.url", ("caffeine-admin-token", "token"): "admin-token"}
+        files = {
+            ("caffeine-database-owner", "url"): "owner.url",
+            ("caffeine-admin-token", "token"): "admin-token",
+            ("caffeine-session-keys", "keys"): "session-keys",
+            ("caffeine-webhook-key", "key"): "webhook-key",
+        }
         return (self.ids / files.get((name, key), key)).read_bytes()
 
     def project(self, pod: str, spec: dict) -> None:

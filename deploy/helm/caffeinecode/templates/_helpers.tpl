@@ -117,6 +117,9 @@ topologySpreadConstraints:
 {{- if and (eq .part "gateway") $values.gateway.sessionKeys.secret }}
 - { secret: {{ $values.gateway.sessionKeys.secret }}, key: {{ $values.gateway.sessionKeys.key }}, variable: CAFFEINE_GATEWAY_SESSION_KEYS_FILE, file: session-keys }
 {{- end }}
+{{- if and (eq .part "gateway") $values.gateway.webhookKey.secret }}
+- { secret: {{ $values.gateway.webhookKey.secret }}, key: {{ $values.gateway.webhookKey.key }}, variable: CAFFEINE_GATEWAY_WEBHOOK_KEY_FILE, file: webhook-key }
+{{- end }}
 {{- if and (eq .part "gateway") $values.gateway.signIn.clientSecret.secret }}
 - { secret: {{ $values.gateway.signIn.clientSecret.secret }}, key: {{ $values.gateway.signIn.clientSecret.key }}, variable: CAFFEINE_GATEWAY_OIDC_CLIENT_SECRET_FILE, file: client-secret }
 {{- end }}
