@@ -121,7 +121,7 @@ up: setup ## Leave everything running until Ctrl-C and print the addresses
 # Ready programs to make images from, as $(PROGRAMS)/caffeine; a debug build serves for trying.
 PROGRAMS ?= $(TARGET)/debug
 
-compose-test: setup $(FAKES) ## Install on one server with podman, from nothing, and try what it promises (as root)
+compose-test: setup $(FAKES) web ## Install on one server with podman, from nothing, and try what it promises (as root)
 	deploy/test/setup containers
 	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
 	deploy/test/images "$(PROGRAMS)"
@@ -131,6 +131,7 @@ chart-check: setup ## Lint, render and validate the chart; test alerts, dashboar
 	deploy/test/setup chart
 	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
 	CAFFEINE="$(PROGRAMS)/caffeine" .tools/operate/bin/python deploy/test/chart_test.py
+	CAFFEINE="$(PROGRAMS)/caffeine" .tools/operate/bin/python deploy/test/chart_hardening_test.py
 	.tools/operate/bin/python deploy/test/observability_test.py
 	.tools/operate/bin/python deploy/test/files_test.py
 

@@ -25,6 +25,15 @@ class Client:
         connection.sock = context.wrap_socket(plain.sock, server_hostname=self.name)
         return connection
 
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Without a token and just as it is: the answer's headers in their order, repeated ones too."""
+        connection = self.connection()
+        connection.request(method, path, body, {"Host": self.name, **(headers or {})})
+        answer = connection.getresponse()
+        return answer.status, [(name.lower(), value) for name, value in answer.getheaders()], answer.read()
+
     def raw(self, method: str, path: str, body: object = None, token: bool = True) -> tuple[int, dict, bytes]:
         connection = self.connection()
         headers = {"Host": self.name, "Content-Type": "application/json"}

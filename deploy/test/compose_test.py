@@ -15,20 +15,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from client import Client
-from compose_stack import (
-    ADMINER,
-    DOMAIN,
-    HTTP,
-    HTTPS,
-    PROJECT,
-    PROMETHEUS,
-    WORK,
-    FakeModel,
-    Outside,
-    Stack,
-    container,
-)
-from podman import ROOT, HealthTimers, inspect, podman, run, say, until
+from compose_managed import check_managed
+from compose_stack import ADMINER, DOMAIN, HTTP, HTTPS, MODEL, PROJECT, PROMETHEUS, FakeModel, Outside, Stack
+from compose_web import check_interface, check_webhook
+from podman import ROOT, HealthTimers, inspect, podman, say, until, wide_repository
 
 sys.path.insert(0, str(ROOT / "deploy/observability"))
 import metrics  # noqa: E402
@@ -107,16 +97,16 @@ def check_metrics(stack: Stack, client: Client, repository: str) -> None:
     # A message that is given up: there is no such repository.
     absent = client.add("http://git:8000/absent.git")["run"]["id"]
     # A full window: nobody reads what the cloner sends.
-    podman("stop", container("chunker"))
+    podman("stop", stack.container("chunker"))
     wide = client.add("http://git:8000/wide.git")["run"]["id"]
     # A model: somebody else's implementation of its API.
-    with FakeModel():
+    with FakeModel(stack.work):
         template = client.call("GET", "/api/v1/prompts")["items"][0]["id"]
         asked = {"documents": [{"writer": "template", "template_id": template, "query": "identifier"}]}
         model = client.call("POST", f"/api/v1/repositories/{repository}/runs", asked)
         full = "max(caffeine_stream_messages{stream='FILES'})"
         until("the window is full", 90, lambda: prometheus.value(full) >= 64)
-        podman("start", container("chunker"))
+        podman("start", stack.container("chunker"))
         client.follow(model["run"]["id"] if "run" in model else model["id"])
     until("the cloner goes on", 90, lambda: prometheus.value("sum(caffeine_publish_blocked_seconds_total)") > 0)
     for run_id in (absent, wide):
@@ -140,10 +130,10 @@ def check_metrics(stack: Stack, client: Client, repository: str) -> None:
     )
 
 
-def check_balance(client: Client) -> None:
+def check_balance(stack: Stack, client: Client) -> None:
     for _ in range(12):
         client.raw("GET", "/api/v1/health", token=False)
-    log = podman("logs", container("nginx"))
+    log = podman("logs", stack.container("nginx"))
     upstreams = set(re.findall(r'"upstream":"([0-9.]+:8080)"', log))
     assert len(upstreams) == 2, f"gateways that were asked: {upstreams}"
     say(f"load balancing: both gateways were asked ({', '.join(sorted(upstreams))})")
@@ -203,7 +193,7 @@ def check_networks(stack: Stack) -> None:
         ("prometheus", 9090),
         ("cloner", 9100),
     ]
-    inside = podman("exec", container("nginx"), "bash", "-c", tries(behind)).split()
+    inside = podman("exec", stack.container("nginx"), "bash", "-c", tries(behind)).split()
     assert inside == ["gateway:8080"], inside
     say("from nginx: the gateways answer, database, broker, Adminer, Prometheus and workers do not")
 
@@ -271,7 +261,7 @@ def memory(stack: Stack) -> None:
     used = {}
     for line in podman("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").splitlines():
         name, amount = line.split()[:2]
-        if name.startswith(PROJECT) and name != container("git"):
+        if name.startswith(PROJECT) and name != stack.container("git"):
             number, unit = re.match(r"([0-9.]+)([kMG]?i?B)", amount).groups()  # type: ignore[union-attr]
             used[name.removeprefix(f"{PROJECT}_")] = (
                 float(number) * {"kB": 1e3, "MB": 1e6, "GB": 1e9, "B": 1}[unit] / 2**20
@@ -283,35 +273,46 @@ def memory(stack: Stack) -> None:
     assert total < GOAL_MIB
 
 
-def main() -> None:
+def one_server() -> None:
     begin = time.monotonic()
     stack = Stack()
+    wide_repository(stack.repositories / "wide.git")
+    stack.set(
+        f"CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL=http://host.containers.internal:{MODEL}",
+        "CAFFEINE_DOC_WRITER_EGRESS=approved",
+    )
+    stack.edit(("GATEWAYS=1", "GATEWAYS=2"))
+    stack.merge()
     try:
-        with HealthTimers():
-            stack.up()
-            for service in ("gateway", "cloner", "chunker", "embedder", "doc-writer", "housekeeper", "nginx"):
-                until(f"{service} is healthy", 90, lambda: stack.is_healthy(container(service)))
-            say(f"up from nothing in {time.monotonic() - begin:.0f} s")
-            token = (stack.folder / "secrets/admin-token").read_text().strip()
-            client = Client("127.0.0.1", HTTPS, token, DOMAIN, stack.folder / "secrets/tls/cert.pem")
-            check_tls(stack, client)
-            check_sign_in(client)
-            repository = check_document(client)
-            check_balance(client)
-            check_limit(client)
-            check_networks(stack)
-            check_admin()
-            check_hardening(stack)
-            memory(stack)
-            check_metrics(stack, client, repository)
+        stack.up()
+        stack.wait_until_healthy()
+        say(f"up from nothing in {time.monotonic() - begin:.0f} s")
+        client = stack.client()
+        check_tls(stack, client)
+        check_interface(stack, client)
+        check_sign_in(client)
+        repository = check_document(client)
+        check_webhook(stack, client, repository)
+        check_balance(stack, client)
+        check_limit(client)
+        check_networks(stack)
+        check_admin()
+        check_hardening(stack)
+        memory(stack)
+        check_metrics(stack, client, repository)
     except BaseException:
-        for name in stack.containers():
-            (WORK / f"{name}.log").write_text(run("sh", "-c", f"podman logs {name} 2>&1 | tail -300", check=False))
-        say(f"the containers' logs are in {WORK}")
+        stack.logs()
         raise
     finally:
         stack.down()
-    say("compose-test: all held")
+
+
+def main() -> None:
+    begin = time.monotonic()
+    with HealthTimers():
+        one_server()
+        check_managed()
+    say(f"compose-test: all held, in {time.monotonic() - begin:.0f} s")
 
 
 if __name__ == "__main__":

@@ -90,12 +90,24 @@ def wide_repository(bare: Path) -> None:
 
 def commit(work: Path, *bare: Path) -> None:
     """Makes a repository of a folder, and bare copies of it."""
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"}
-    for arguments in (
-        ("init", "--quiet", "--initial-branch", "main"),
-        ("add", "."),
-        ("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--message", "Begin"),
-    ):
-        run("git", *arguments, cwd=work, env=environment)
+    git(work, "init", "--quiet", "--initial-branch", "main")
+    _commit_all(work, "Begin")
     for place in bare:
-        run("git", "clone", "--quiet", "--bare", "--no-hardlinks", str(work), str(place), env=environment)
+        git(work, "clone", "--quiet", "--bare", "--no-hardlinks", str(work), str(place))
+
+
+def push(work: Path, bare: Path, file: str, text: str) -> str:
+    """Commits a change and pushes it; answers with the commit."""
+    (work / file).write_text(text)
+    _commit_all(work, "Change")
+    git(work, "push", "--quiet", str(bare), "main")
+    return git(work, "rev-parse", "HEAD").strip()
+
+
+def _commit_all(work: Path, message: str) -> None:
+    git(work, "add", ".")
+    git(work, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "--message", message)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return run("git", *arguments, cwd=folder, env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"})

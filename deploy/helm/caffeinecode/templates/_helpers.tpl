@@ -38,6 +38,7 @@ securityContext:
   runAsUser: 65532
   runAsGroup: 65532
   fsGroup: 65532
+  fsGroupChangePolicy: OnRootMismatch
   seccompProfile: { type: RuntimeDefault }
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets: {{- range . }}
@@ -106,6 +107,13 @@ topologySpreadConstraints:
 {{/* Whether a part's number of pods is somebody else's decision. */}}
 {{- define "caffeine.scaled" -}}
 {{- if and (ne .root.Values.scaling.mode "none") (or (eq .part "gateway") (hasKey .root.Values.scaling.stages .part)) }}yes{{ end -}}
+{{- end }}
+
+{{/* Three quarters of a volume's size, in bytes. */}}
+{{- define "caffeine.threequarters" -}}
+{{- $factors := dict "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "M" 1000000 "G" 1000000000 "T" 1000000000000 -}}
+{{- $unit := regexFind "[MGT]i?$" . -}}
+{{- div (mul (trimSuffix $unit . | int64) (get $factors $unit | int64) 3) 4 -}}
 {{- end }}
 
 {{/* Secrets that only one service has, as a list of name, key, variable and file. */}}
