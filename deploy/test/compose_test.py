@@ -240,6 +240,14 @@ def quietly(question):  # noqa: ANN001, ANN201
         return None
 
 
+def check_doctor(stack: Stack) -> None:
+    files = [part for file in stack.variables["COMPOSE_FILE"].split(":") for part in ("-f", file)]
+    said = stack.compose("--profile", "doctor", *files, "run", "--rm", "--no-deps", "-T", "doctor")
+    found = [line for line in said.splitlines() if line.startswith("ok ")]
+    assert "PROBLEM" not in said and len(found) > 20, said
+    say(f"doctor: {len(found)} things are in order, of every service")
+
+
 def check_hardening(stack: Stack) -> None:
     for name in stack.containers():
         state = inspect(name)
@@ -297,6 +305,7 @@ def one_server() -> None:
         check_limit(client)
         check_networks(stack)
         check_admin()
+        check_doctor(stack)
         check_hardening(stack)
         memory(stack)
         check_metrics(stack, client, repository)
