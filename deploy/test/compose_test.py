@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from client import Client
+from compose_backup import check_backup
 from compose_managed import check_managed
 from compose_stack import ADMINER, DOMAIN, HTTP, HTTPS, MODEL, PROJECT, PROMETHEUS, FakeModel, Outside, Stack
 from compose_web import check_interface, check_webhook
@@ -309,6 +310,7 @@ def one_server() -> None:
         check_hardening(stack)
         memory(stack)
         check_metrics(stack, client, repository)
+        check_backup(stack, client, repository)
     except BaseException:
         stack.logs()
         raise
