@@ -93,11 +93,16 @@ class Hardening(unittest.TestCase):
     def test_hooks_may_go_where_they_must(self) -> None:
         """Their policy is there before them: a hook too, and an earlier one."""
         for values in SETS:
-            hooks = [item["metadata"] for item in objects(values) if "helm.sh/hook" in item["metadata"].get("annotations", {})]
+            hooks = [
+                item["metadata"]
+                for item in objects(values)
+                if "helm.sh/hook" in item["metadata"].get("annotations", {})
+            ]
             order = {hook["name"]: int(hook["annotations"]["helm.sh/hook-weight"]) for hook in hooks}
             if values.name != "minimal-values.yaml":
                 self.assertEqual(
-                    sorted(order, key=lambda name: order[name]), ["caffeine-hooks", "caffeine-migrate", "caffeine-provision"]
+                    sorted(order, key=lambda name: order[name]),
+                    ["caffeine-hooks", "caffeine-migrate", "caffeine-provision"],
                 )
 
     def test_a_node_can_be_emptied(self) -> None:
@@ -113,7 +118,9 @@ class Hardening(unittest.TestCase):
                     continue
                 self.assertEqual(limits[name]["unhealthyPodEvictionPolicy"], "AlwaysAllow")
                 if "minAvailable" in limits[name]:
-                    self.assertGreater(item["spec"].get("replicas", least.get(name)), limits[name]["minAvailable"], name)
+                    self.assertGreater(
+                        item["spec"].get("replicas", least.get(name)), limits[name]["minAvailable"], name
+                    )
 
     def test_mirrors_fit_into_their_volume(self) -> None:
         sizes = {"20Gi": 20 * 2**30, "200Gi": 200 * 2**30}

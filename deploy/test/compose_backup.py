@@ -33,13 +33,20 @@ def check_backup(stack: Stack, client: Client, repository: str) -> None:
     until("the gateways answer", 60, lambda: client.send("GET", "/api/v1/health")[0] == 200)
     after = until("what was documented", 30, lambda: quietly(lambda: pages(client, repository)))
     assert before == after and before, (len(before), len(after))
-    say(f"backup: {len(dump) // 1000} kB, brought back into an empty database; {len(after)} pages as before; {time.monotonic() - begin:.0f} s")
+    say(
+        f"backup: {len(dump) // 1000} kB, brought back into an empty database; {len(after)} pages as before; {time.monotonic() - begin:.0f} s"
+    )
 
 
 def pages(client: Client, repository: str) -> dict[str, bytes]:
-    document = client.call("GET", f"/api/v1/repositories/{repository}/documents")["items"][0]["id"]
-    slugs = [page["slug"] for page in client.call("GET", f"/api/v1/documents/{document}")["pages"]]
-    return {slug: client.raw("GET", f"/api/v1/documents/{document}/pages/{slug}")[2] for slug in slugs}
+    """The text of every page of every document."""
+    found = {}
+    for document in client.call("GET", f"/api/v1/repositories/{repository}/documents")["items"]:
+        for page in client.call("GET", f"/api/v1/documents/{document['id']}")["pages"]:
+            path = f"/api/v1/documents/{document['id']}/pages/{page['slug']}"
+            status, _, found[path] = client.raw("GET", path)
+            assert status == 200, (path, status)
+    return found
 
 
 def quietly(question):  # noqa: ANN001, ANN201

@@ -62,7 +62,7 @@ def check_managed() -> None:
         database.shutdown()
         clear()
     say(
-        f"managed servers: by TLS with the house's own authority, each service as a role of its own, streams {sorted(streams)[0]}, …; "
+        f"managed servers: by TLS with the house's own authority, each service as a role of its own, streams {min(streams)}, …; "
         f"{found['pages']} pages; {time.monotonic() - begin:.0f} s"
     )
 
@@ -70,7 +70,11 @@ def check_managed() -> None:
 def their_database(certificates: Path) -> TlsFront:
     """Started outside the project; without a superuser for us, and reached by TLS alone."""
     podman("network", "create", NETWORK)
-    names = {"POSTGRES_USER": "root_of_theirs", "POSTGRES_DB": "theirs", "POSTGRES_PASSWORD_FILE": "/certificates/password"}
+    names = {
+        "POSTGRES_USER": "root_of_theirs",
+        "POSTGRES_DB": "theirs",
+        "POSTGRES_PASSWORD_FILE": "/certificates/password",
+    }
     podman(
         "run",
         "--detach",

@@ -154,7 +154,9 @@ class Stack:
         say(f"the containers' logs are in {self.work}")
 
     def containers(self) -> list[str]:
-        return podman("ps", "--filter", f"label=io.podman.compose.project={self.project}", "--format", "{{.Names}}").split()
+        return podman(
+            "ps", "--filter", f"label=io.podman.compose.project={self.project}", "--format", "{{.Names}}"
+        ).split()
 
     def down(self) -> None:
         # What podman-compose forgets, the second gateway, would meet the next run with the keys of this one.

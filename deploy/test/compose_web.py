@@ -37,7 +37,9 @@ def check_interface(stack: Stack, client: Client) -> None:
     assert "script-src 'self'" in direct["content-security-policy"] and "unsafe" not in str(direct)
 
     named = set(re.findall(r'"(/assets/[^"]+)"', page.decode()))
-    kinds = {file.suffix: f"/assets/{file.name}" for file in (DIST / "assets").iterdir() if file.suffix not in (".br", ".gz")}
+    kinds = {
+        file.suffix: f"/assets/{file.name}" for file in (DIST / "assets").iterdir() if file.suffix not in (".br", ".gz")
+    }
     assert len(named) >= 2 and {".js", ".css", ".woff2"} <= kinds.keys(), (named, kinds)
     asked = sorted(named | set(kinds.values()))
     for path in asked:
@@ -72,7 +74,7 @@ def from_gateway(stack: Stack, path: str, accept: str) -> dict[str, str]:
         [
             "exec 3<>/dev/tcp/gateway/8080",
             f"printf 'GET {path} HTTP/1.0\\r\\nHost: {stack.variables['DOMAIN']}\\r\\nAccept: {accept}\\r\\n\\r\\n' >&3",
-            "while IFS= read -r line <&3 && [ \"$line\" != $'\\r' ]; do echo \"$line\"; done",
+            'while IFS= read -r line <&3 && [ "$line" != $\'\\r\' ]; do echo "$line"; done',
         ]
     )
     status, *lines = podman("exec", stack.container("nginx"), "bash", "-c", script).splitlines()
@@ -84,7 +86,9 @@ def check_webhook(stack: Stack, client: Client, repository: str) -> None:
     """A push, delivered as GitHub does it."""
     hook = client.call("POST", f"/api/v1/repositories/{repository}/webhooks", {"provider": "github"})
     before = len(runs(client, repository))
-    commit = push(stack.work / "git/work", stack.repositories / "sample.git", "NEWS.md", "# News\n\nSomething is new.\n")
+    commit = push(
+        stack.work / "git/work", stack.repositories / "sample.git", "NEWS.md", "# News\n\nSomething is new.\n"
+    )
     payload = {
         "ref": "refs/heads/main",
         "after": commit,
