@@ -18,7 +18,7 @@ from client import Client
 from compose_backup import check_backup
 from compose_managed import check_managed
 from compose_stack import ADMINER, DOMAIN, HTTP, HTTPS, MODEL, PROJECT, PROMETHEUS, FakeModel, Outside, Stack
-from compose_web import check_interface, check_webhook
+from compose_web import check_interface, check_uploads, check_webhook
 from podman import ROOT, HealthTimers, inspect, podman, say, until, wide_repository
 
 sys.path.insert(0, str(ROOT / "deploy/observability"))
@@ -302,6 +302,7 @@ def one_server() -> None:
         check_sign_in(client)
         repository = check_document(client)
         check_webhook(stack, client, repository)
+        check_uploads(stack, client)
         check_balance(stack, client)
         check_limit(client)
         check_networks(stack)

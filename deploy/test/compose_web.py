@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -10,7 +11,7 @@ import uuid
 
 from client import Client
 from compose_stack import Stack
-from podman import ROOT, podman, push, say, until
+from podman import ROOT, inspect, podman, push, say, until
 
 DIST = ROOT / "web/dist"
 # What the gateway says of every page and file. nginx says the same of the files that it serves itself.
@@ -114,6 +115,37 @@ def check_webhook(stack: Stack, client: Client, repository: str) -> None:
     assert deliver(client, hook, large, "ping") == (202, {"status": "nothing_to_do"})
     assert deliver(client, hook, large * 2, "ping")[0] == 413
     say(f"webhook through nginx: a signed push led to a run of {commit[:8]}, unsigned 401, again nothing, 4 MB taken")
+
+
+def check_uploads(stack: Stack, client: Client) -> None:
+    """Strangers who send much and never end: they get no memory that others need."""
+    started = inspect(stack.container("nginx"))["State"]["StartedAt"]
+    held = []
+    try:
+        for _ in range(24):
+            connection = client.connection(timeout=5)
+            connection.putrequest("POST", "/hooks/00000000-0000-0000-0000-000000000000", skip_host=True)
+            connection.putheader("Host", client.name)
+            connection.putheader("Content-Length", "4900000")
+            connection.endheaders()
+            held.append(connection)
+            with contextlib.suppress(OSError):
+                connection.send(b"x" * 4_800_000)
+        assert client.send("GET", "/api/v1/health")[0] == 200
+        # Memory, since the folder for it is no disk: some is held, and less than the container may have.
+        used = podman("exec", stack.container("nginx"), "df", "--output=used", "--block-size=1M", "/tmp")
+        held_mib = int(used.split()[-1])
+        assert 4 < held_mib <= 24, f"nginx holds {held_mib} MiB of unfinished uploads"
+    finally:
+        for connection in held:
+            connection.close()
+    assert until(
+        "what was uploaded is gone", 30, lambda: client.send("POST", "/hooks/x", b"y" * 100_000)[0] in (401, 404)
+    )
+    assert inspect(stack.container("nginx"))["State"]["StartedAt"] == started, "nginx was ended"
+    children = podman("logs", stack.container("nginx"))
+    assert "exited on signal 9" not in children, "a worker of nginx was ended for its memory"
+    say(f"uploads: of 24 unfinished ones of 5 MB nginx held {held_mib} MiB; everybody else was served")
 
 
 def runs(client: Client, repository: str) -> list[dict]:
