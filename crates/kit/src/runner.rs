@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Request, program, usage, version};
 use crate::config::{Configuration, Settings};
-use crate::{Clients, Health, Service, Telemetry, redact_url, shutdown_on_signals};
+use crate::{Clients, Health, Service, Telemetry, allow_many_files, redact_url, shutdown_on_signals};
 
 /// The whole `main` of a service's own binary `caffeine-<service>`: `--config <file>`, `--help` and `--version`.
 #[must_use]
@@ -95,6 +95,7 @@ async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
     let settings = configuration.settings()?;
     let own = configuration.settings_of(S::NAME)?;
     let telemetry = Telemetry::install(S::NAME.as_str(), &settings)?;
+    allow_many_files();
     let shutdown = shutdown_on_signals().context("install signal handlers")?;
 
     let health = Health::new();

@@ -33,6 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(400);
 const MANY_EVENTS: i32 = 20_000;
 /// When the gateway gives up on a client that takes nothing, here.
 const STALLED: Duration = Duration::from_secs(5);
+/// How long it may take until those who do not read are given up: much has to be written for them first.
+const GIVING_UP: Duration = Duration::from_secs(90);
+/// Files that the gateway has besides its streams, more or less.
+const SPARE: usize = 8;
 /// How long the idle cost is measured.
 const IDLE: Duration = Duration::from_secs(6);
 
@@ -45,14 +49,31 @@ pub(crate) struct Plan {
     pub(crate) files: usize,
 }
 
+/// What a client does with its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Reader,
+    Slow,
+    /// Does not read.
+    Silent,
+    /// Does not read a run of many events.
+    SilentOnLong,
+}
+
 impl Plan {
-    /// Every tenth client does not read.
-    fn is_silent(client: usize) -> bool {
-        client % 10 == 9
+    /// What a client does, spread over the runs.
+    fn role(self, client: usize) -> Role {
+        match (client / self.runs + client % self.runs) % 20 {
+            9 => Role::SilentOnLong,
+            19 => Role::Silent,
+            3 | 8 | 13 | 18 => Role::Slow,
+            _ => Role::Reader,
+        }
     }
 
-    fn is_slow(client: usize) -> bool {
-        client % 5 == 3
+    /// How many of them there are.
+    fn count(self, role: Role) -> usize {
+        (0..self.streams).filter(|client| self.role(*client) == role).count()
     }
 
     /// Runs it, and says what was seen.
@@ -89,28 +110,39 @@ impl Following {
         let before = sampler.last().expect("the gateway runs");
 
         let opened = Arc::new(AtomicUsize::new(0));
-        let (http, mut readers, mut silent) = (reader::client(), JoinSet::new(), Vec::new());
+        let (http, mut readers, mut silent, mut stuck) = (reader::client(), JoinSet::new(), Vec::new(), Vec::new());
         for client in 0..self.plan.streams {
             let run = runs[client % runs.len()];
-            if Plan::is_silent(client) {
-                let run = if client % 20 == 9 { long } else { run };
-                silent.push(Silent::open(&self.stack.api, run).await);
-                continue;
-            }
-            let is_slow = Plan::is_slow(client);
+            let is_slow = match self.plan.role(client) {
+                Role::Silent => {
+                    silent.push(Silent::open(&self.stack.api, run).await);
+                    continue;
+                }
+                Role::SilentOnLong => {
+                    stuck.push(Silent::open(&self.stack.api, long).await);
+                    continue;
+                }
+                role => role == Role::Slow,
+            };
             let reader = Reader { http: http.clone(), api: self.stack.api.clone(), run, is_slow };
             let opened = Arc::clone(&opened);
             readers.spawn(async move {
-                let seen = reader.follow(|| {
-                    opened.fetch_add(1, Ordering::SeqCst);
-                }).await;
+                let seen = reader
+                    .follow(|| {
+                        opened.fetch_add(1, Ordering::SeqCst);
+                    })
+                    .await;
                 (run, is_slow, seen)
             });
         }
         let reading = readers.len();
         eventually(PATIENCE, || async { opened.load(Ordering::SeqCst) == reading }).await;
         let opened_after = self.began.elapsed();
-        let all_open = self.settled(&sampler).await;
+        let all_open = self.settled(&sampler, before).await;
+        let mut cut_off = 0;
+        for one in stuck {
+            cut_off += usize::from(one.was_cut_off().await);
+        }
         let idle = self.idle(&sampler).await;
 
         self.stack.services["cloner"].signal("CONT");
@@ -118,7 +150,7 @@ impl Following {
         self.ended_at_least(&runs, third).await;
         self.stack.services["gateway"].signal("KILL");
         // Whoever does not read now has not read before, so it comes back as if it were new.
-        let again = self.open_silent(&runs, long).await;
+        silent.extend(self.open_silent(&runs).await);
         self.ended_at_least(&runs, 2 * third).await;
         self.stack.services["gateway"].signal("TERM");
 
@@ -131,10 +163,6 @@ impl Following {
         let all_ended = tokio::time::timeout(PATIENCE, ending).await.is_ok();
         let took = self.began.elapsed();
         drop(silent);
-        let mut cut_off = 0;
-        for one in again {
-            cut_off += usize::from(one.was_cut_off().await);
-        }
         tokio::time::sleep(Duration::from_secs(2)).await;
         let starts = self.stack.services["gateway"].starts();
         let (samples, answers) = sampler.stop().await;
@@ -185,10 +213,17 @@ impl Following {
         run
     }
 
-    /// The gateway after everything is open and those who do not read have been given up.
-    async fn settled(&self, sampler: &Sampler) -> Sample {
-        tokio::time::sleep(2 * STALLED).await;
-        sampler.last().expect("the gateway runs")
+    /// The gateway after everything is open and those whose streams are full have been given up.
+    async fn settled(&self, sampler: &Sampler, before: Sample) -> Sample {
+        let kept = before.files + self.plan.streams - self.plan.count(Role::SilentOnLong);
+        let begun = Instant::now();
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let sample = sampler.last().expect("the gateway runs");
+            if sample.files <= kept + SPARE || begun.elapsed() > GIVING_UP {
+                return sample;
+            }
+        }
     }
 
     /// What it costs that all streams are open and nothing happens: transactions and processor time per second.
@@ -207,11 +242,10 @@ impl Following {
             .expect("the database counts")
     }
 
-    async fn open_silent(&self, runs: &[Uuid], long: Uuid) -> Vec<Silent> {
+    async fn open_silent(&self, runs: &[Uuid]) -> Vec<Silent> {
         let mut silent = Vec::new();
-        for client in (0..self.plan.streams).filter(|client| Plan::is_silent(*client)) {
-            let run = if client % 20 == 9 { long } else { runs[client % runs.len()] };
-            silent.push(Silent::open(&self.stack.api, run).await);
+        for client in (0..self.plan.streams).filter(|client| self.plan.role(*client) == Role::Silent) {
+            silent.push(Silent::open(&self.stack.api, runs[client % runs.len()]).await);
         }
         silent
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{MANY_EVENTS, Plan, Sample, Seen};
+use super::{MANY_EVENTS, Plan, Role, SPARE, Sample, Seen};
 
 /// How much larger the gateway may be at the end of the runs than with all streams open, and at any time in between:
 /// what an allocator keeps of a thousand clients that come back at once, and a fixed part of it for each stream.
@@ -35,7 +35,7 @@ pub(crate) struct Report {
     pub(crate) opened_after: Duration,
     pub(crate) took: Duration,
     pub(crate) starts: u32,
-    /// Clients that did not read and found the gateway gone; all of them opened theirs before it was stopped.
+    /// Clients with full streams that the gateway has given up.
     pub(crate) cut_off: usize,
     pub(crate) connections: i64,
 }
@@ -69,10 +69,11 @@ impl Report {
         expect(self.connections <= CONNECTIONS, format!("{} connections to the database", self.connections));
         let late = quantile(&mut self.delays(false), 0.99);
         expect(late <= LATE, format!("one in a hundred events arrived after {late:.2} s"));
-        // Those of the long run have been given up, so what is open is everybody else.
-        let kept = self.plan.streams - self.plan.streams / 20;
-        let files = self.all_open.files - self.before.files;
-        expect(files <= kept + 8, format!("{files} connections are open, {kept} should be"));
+        let stuck = self.plan.count(Role::SilentOnLong);
+        expect(self.cut_off == stuck, format!("of {stuck} clients with full streams {} were cut off", self.cut_off));
+        let kept = self.plan.streams - stuck;
+        let files = self.all_open.files.abs_diff(self.before.files);
+        expect(files.abs_diff(kept) <= SPARE, format!("{files} connections are open, {kept} should be"));
         problems
     }
 
@@ -129,7 +130,12 @@ impl fmt::Display for Report {
             f,
             "events stored {events}, arrived {arrived}; progress arrived {progress}; streams opened {opened}, gateway away {away} times"
         )?;
-        writeln!(f, "the long run: {MANY_EVENTS} events; of the last who do not read {} were cut off", self.cut_off)?;
+        writeln!(
+            f,
+            "of {} clients that did not read {MANY_EVENTS} events {} were cut off",
+            self.plan.count(Role::SilentOnLong),
+            self.cut_off
+        )?;
         for (who, slow) in [("read at once", false), ("read slowly", true)] {
             let mut delays = self.delays(slow);
             let [half, most, last] = [0.5, 0.99, 1.0].map(|at| quantile(&mut delays, at));
