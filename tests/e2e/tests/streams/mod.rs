@@ -138,11 +138,10 @@ impl Following {
         let reading = readers.len();
         eventually(PATIENCE, || async { opened.load(Ordering::SeqCst) == reading }).await;
         let opened_after = self.began.elapsed();
-        let all_open = self.settled(&sampler, before).await;
-        let mut cut_off = 0;
-        for one in stuck {
-            cut_off += usize::from(one.was_cut_off().await);
-        }
+        let cut_off = given_up(&mut stuck).await;
+        // The next look.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let all_open = sampler.last().expect("the gateway runs");
         let idle = self.idle(&sampler).await;
 
         self.stack.services["cloner"].signal("CONT");
@@ -213,19 +212,6 @@ impl Following {
         run
     }
 
-    /// The gateway after everything is open and those whose streams are full have been given up.
-    async fn settled(&self, sampler: &Sampler, before: Sample) -> Sample {
-        let kept = before.files + self.plan.streams - self.plan.count(Role::SilentOnLong);
-        let begun = Instant::now();
-        loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let sample = sampler.last().expect("the gateway runs");
-            if sample.files <= kept + SPARE || begun.elapsed() > GIVING_UP {
-                return sample;
-            }
-        }
-    }
-
     /// What it costs that all streams are open and nothing happens: transactions and processor time per second.
     async fn idle(&self, sampler: &Sampler) -> (f64, f64) {
         let (from, begin, time) = (self.transactions().await, sampler.last(), Instant::now());
@@ -290,6 +276,18 @@ impl Following {
         .fetch_one(self.stack.database.pool())
         .await
         .expect("connections can be counted")
+    }
+}
+
+/// Waits until the gateway has given up these clients, and says how many it has.
+async fn given_up(stuck: &mut [Silent]) -> usize {
+    let begun = Instant::now();
+    loop {
+        let cut_off = stuck.iter_mut().filter_map(|one| one.is_cut_off().then_some(())).count();
+        if cut_off == stuck.len() || begun.elapsed() > GIVING_UP {
+            return cut_off;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

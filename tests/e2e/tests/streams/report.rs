@@ -10,8 +10,8 @@ use super::{MANY_EVENTS, Plan, Role, SPARE, Sample, Seen};
 
 /// How much larger the gateway may be at the end of the runs than with all streams open, and at any time in between:
 /// what an allocator keeps of a thousand clients that come back at once, and a fixed part of it for each stream.
-const GROWTH: u64 = 24 << 20;
-const GROWTH_PER_STREAM: u64 = 32 << 10;
+const GROWTH: u64 = 8 << 20;
+const GROWTH_PER_STREAM: u64 = 16 << 10;
 /// How late the slowest one in a hundred of an event's arrivals may be for those who read at once.
 const LATE: f64 = 5.0;
 /// More connections to the database than a gateway is granted.
