@@ -50,6 +50,8 @@ class Stack:
             settings.write(
                 f"CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL=http://host.containers.internal:{MODEL}\nCAFFEINE_DOC_WRITER_EGRESS=approved\n"
             )
+            # Without a price no cost is counted. The amount is nobody's.
+            settings.write("CAFFEINE_DOC_WRITER_PRICES=claude-sonnet-5-5=1/1\n")
         with (self.folder / ".env").open("a") as variables:
             variables.write(
                 f"HTTPS_PORT={HTTPS}\nHTTP_PORT={HTTP}\nADMINER_PORT={ADMINER}\nPROMETHEUS_PORT={PROMETHEUS}\n"

@@ -20,6 +20,7 @@ mod config;
 mod files;
 mod health;
 mod inbox;
+mod pool;
 mod runner;
 mod service;
 mod signals;

@@ -62,6 +62,7 @@ pub async fn connect(service: caffeine_contract::Service, settings: &Settings) -
         }
     }
 
+    crate::pool::observe(service, &store);
     store.check_rights(service).await.with_context(|| format!("use {}", redact_url(database)))?;
 
     let config = settings.bus_config(service.as_str())?;
