@@ -19,7 +19,7 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup setup-tests build test api-test chaos lint fuzz generate demo web screens up compose-test chart-check chart-test bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test api-test streams-test chaos lint fuzz generate demo web screens up compose-test chart-check chart-test bench-kills bench-fairness clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,16 @@ api-test: setup-tests $(PYTHON_FAKES) ## Ask the interface for five minutes what
 	cargo build --locked --workspace --bins
 	API_TEST_SECONDS="$(API_TEST_SECONDS)" "$(TARGET)/debug/caffeine-with-servers" -- \
 		cargo nextest run --locked --workspace --no-capture -E 'test(answers_are_as_described_whatever_is_asked)'
+
+# How many event streams of how many runs, as in: make streams-test STREAMS=200 RUNS=10
+STREAMS ?= 1000
+RUNS ?= 50
+
+streams-test: setup-tests ## Follow 50 runs with 1,000 event streams while the gateway is killed and stopped (3 min)
+	cargo build --locked --workspace --bins
+	cargo test --locked --quiet --workspace --test streams --no-run
+	STREAMS="$(STREAMS)" RUNS="$(RUNS)" "$(TARGET)/debug/caffeine-with-servers" -- \
+		cargo test --locked --quiet --workspace --test streams
 
 # Rows of the fault matrix and seeds of each; every row its own number of seeds if not given. OLD is a commit: row 19
 # runs its programs beside the present ones. They are built once, into .tools/old/<commit>.

@@ -287,6 +287,8 @@ def one_server() -> None:
     stack = Stack()
     wide_repository(stack.repositories / "wide.git")
     stack.set(
+        # Without a price no cost is counted. The amount is nobody's.
+        "CAFFEINE_DOC_WRITER_PRICES=claude-sonnet-5-5=1/1",
         f"CAFFEINE_DOC_WRITER_ANTHROPIC_BASE_URL=http://host.containers.internal:{MODEL}",
         "CAFFEINE_DOC_WRITER_EGRESS=approved",
     )

@@ -17,8 +17,10 @@
 mod arguments;
 mod collector;
 mod config;
+mod files;
 mod health;
 mod inbox;
+mod pool;
 mod runner;
 mod service;
 mod signals;
@@ -27,6 +29,7 @@ mod telemetry;
 pub use caffeine_bus::redact_url;
 pub use collector::collect;
 pub use config::{ConfigError, Configuration, LogFormat, Settings, load_settings, section};
+pub use files::allow_many_files;
 pub use health::{CheckFailure, Health};
 pub use inbox::{store_failure, store_inbox};
 pub use runner::{connect, main, run_service};

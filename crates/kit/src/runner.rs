@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Request, program, usage, version};
 use crate::config::{Configuration, Settings};
-use crate::{Clients, Health, Service, Telemetry, redact_url, shutdown_on_signals};
+use crate::{Clients, Health, Service, Telemetry, allow_many_files, redact_url, shutdown_on_signals};
 
 /// The whole `main` of a service's own binary `caffeine-<service>`: `--config <file>`, `--help` and `--version`.
 #[must_use]
@@ -62,6 +62,7 @@ pub async fn connect(service: caffeine_contract::Service, settings: &Settings) -
         }
     }
 
+    crate::pool::observe(service, &store);
     store.check_rights(service).await.with_context(|| format!("use {}", redact_url(database)))?;
 
     let config = settings.bus_config(service.as_str())?;
@@ -95,6 +96,7 @@ async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
     let settings = configuration.settings()?;
     let own = configuration.settings_of(S::NAME)?;
     let telemetry = Telemetry::install(S::NAME.as_str(), &settings)?;
+    allow_many_files();
     let shutdown = shutdown_on_signals().context("install signal handlers")?;
 
     let health = Health::new();

@@ -31,6 +31,17 @@ pub enum MigrationStatus {
     Ahead,
 }
 
+/// A pool at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// At work.
+    pub used: u32,
+    /// Ready.
+    pub idle: u32,
+    /// The most there may be.
+    pub most: u32,
+}
+
 impl Store {
     /// Connects with at most `connections` connections. `application` is shown in `pg_stat_activity`.
     ///
@@ -89,6 +100,17 @@ impl Store {
         Ok(())
     }
 
+    /// How many connections there are, and how many there may be.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        Connections {
+            used: self.pool.size().saturating_sub(idle),
+            idle,
+            most: self.pool.options().get_max_connections(),
+        }
+    }
+
     /// Closes all connections after their statements have ended.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -99,8 +121,22 @@ impl Store {
 mod tests {
     use caffeine_testkit::TestDatabase;
 
-    use super::Store;
+    use super::{Connections, Store};
     use crate::StoreError;
+
+    #[tokio::test]
+    async fn connections_are_counted() {
+        let database = TestDatabase::create().await;
+        let store = Store::connect(database.url(), 3, "test").await.unwrap();
+        let tx = store.pool.begin().await.unwrap();
+        assert_eq!(store.connections(), Connections { used: 1, idle: 0, most: 3 });
+        drop(tx);
+        // Given back by a task of its own.
+        caffeine_testkit::eventually(std::time::Duration::from_secs(10), || async {
+            store.connections() == Connections { used: 0, idle: 1, most: 3 }
+        })
+        .await;
+    }
 
     #[tokio::test]
     async fn a_transaction_that_nobody_goes_on_with_is_ended() {

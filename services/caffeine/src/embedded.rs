@@ -109,6 +109,7 @@ impl Embedded {
 
         let settings = Configuration::load(None, variables.clone())?.settings()?;
         let telemetry = Telemetry::install("caffeine", &settings)?;
+        caffeine_kit::allow_many_files();
         let url = settings.require_database_url()?;
         let store = Store::connect(url, 1, "caffeine migrate").await?;
         store.migrate().await.context("migrate the database")?;

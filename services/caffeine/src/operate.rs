@@ -36,6 +36,7 @@ pub(crate) async fn serve(roles: &[Role]) -> anyhow::Result<ExitCode> {
     let configuration = Configuration::from_process(None)?;
     let settings = configuration.settings()?;
     let telemetry = Telemetry::install("caffeine", &settings)?;
+    caffeine_kit::allow_many_files();
     let shutdown = shutdown_on_signals().context("install signal handlers")?;
     let health = Health::new();
     let running = Roles::start(roles, &configuration, &health, shutdown.clone()).await?;

@@ -19,6 +19,9 @@ pub struct DocWriterConfig {
     pub max_output_tokens: u32,
     /// Most tokens of a question: rules, template and passages together.
     pub context_tokens: u32,
+    /// What models cost, each as `model=input/output`: US dollars for a million tokens of the question and of the answer.
+    /// The cost of a model without a price is not counted.
+    pub prices: Vec<String>,
     /// Whether repository text may go to the model: `none` or `approved`. Unset: `approved` if there is a key.
     pub egress: Option<EgressPolicy>,
 }
@@ -31,6 +34,7 @@ impl Default for DocWriterConfig {
             model: "claude-sonnet-5-5".to_owned(),
             max_output_tokens: 16_000,
             context_tokens: 30_000,
+            prices: Vec::new(),
             egress: None,
         }
     }

@@ -42,6 +42,7 @@ mod metrics;
 mod outputs;
 pub mod plan;
 mod planner;
+mod prices;
 #[cfg(any(test, fuzzing))]
 pub mod properties;
 mod service;
@@ -53,5 +54,6 @@ pub use config::DocWriterConfig;
 pub use metrics::Metrics;
 pub use outputs::{Clock, system_clock};
 pub use planner::Planner;
+pub use prices::{PriceError, Prices};
 pub use service::DocWriterService;
 pub use writer::{ModelSettings, PageEnd, PageWriter};

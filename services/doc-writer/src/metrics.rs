@@ -5,6 +5,8 @@ use std::time::Duration;
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, global};
 
+use crate::prices::Prices;
+
 /// The instruments.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -13,10 +15,20 @@ pub struct Metrics {
     model_tokens: Counter<u64>,
     model_calls: Counter<u64>,
     model_call_duration: Histogram<f64>,
+    model_cost: Counter<f64>,
+    prices: Prices,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
+        Self::new(Prices::default())
+    }
+}
+
+impl Metrics {
+    /// Counts what models cost at these prices.
+    #[must_use]
+    pub fn new(prices: Prices) -> Self {
         let meter = global::meter("caffeine-doc-writer");
         Self {
             pages: meter.u64_counter("caffeine.write.pages").with_unit("{page}").build(),
@@ -24,11 +36,11 @@ impl Default for Metrics {
             model_tokens: meter.u64_counter("caffeine.write.model_tokens").with_unit("{token}").build(),
             model_calls: meter.u64_counter("caffeine.llm.calls").with_unit("{call}").build(),
             model_call_duration: meter.f64_histogram("caffeine.llm.call").with_unit("s").build(),
+            model_cost: meter.f64_counter("caffeine.llm.cost_usd").build(),
+            prices,
         }
     }
-}
 
-impl Metrics {
     /// A page was written.
     pub(crate) fn written(&self, kind: &'static str, took: Duration) {
         self.pages.add(1, &[KeyValue::new("kind", kind), KeyValue::new("outcome", "published")]);
@@ -42,6 +54,9 @@ impl Metrics {
 
     /// A call has ended, with an answer (`ok`) or with a word for why not.
     pub(crate) fn asked(&self, model: &str, outcome: &'static str, took: Duration, input: u64, output: u64) {
+        if let Some(cost) = self.prices.cost(model, input, output) {
+            self.model_cost.add(cost, &[KeyValue::new("model", model.to_owned())]);
+        }
         let model = KeyValue::new("model", model.to_owned());
         self.model_calls.add(1, &[model.clone(), KeyValue::new("outcome", outcome)]);
         self.model_call_duration.record(took.as_secs_f64(), std::slice::from_ref(&model));

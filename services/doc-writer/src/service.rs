@@ -20,6 +20,7 @@ use crate::handlers::{PageHandler, PlanHandler};
 use crate::metrics::Metrics;
 use crate::outputs::{Clock, system_clock};
 use crate::planner::Planner;
+use crate::prices::Prices;
 use crate::writer::{ModelSettings, PageWriter};
 
 /// Longest call of a model: below the time limit of a page's job.
@@ -42,10 +43,11 @@ impl DocWriterService {
         embedder: Arc<dyn Embedder>,
         settings: ModelSettings,
         clock: Clock,
+        metrics: Metrics,
     ) -> Self {
         let Clients { bus, store } = clients;
         let planner = Planner::new(store.clone(), gate.clone(), Arc::clone(&clock));
-        let writer = PageWriter::new(store.clone(), gate, embedder, settings, clock, Metrics::default());
+        let writer = PageWriter::new(store.clone(), gate, embedder, settings, clock, metrics);
         Self { bus, store, planner, writer }
     }
 }
@@ -58,6 +60,7 @@ impl Service for DocWriterService {
 
     async fn from_config(config: DocWriterConfig, clients: Clients) -> anyhow::Result<Self> {
         let policy = config.policy();
+        let metrics = Metrics::new(Prices::parse(&config.prices).context("read `doc-writer.prices`")?);
         let client: Option<Arc<dyn LlmClient>> = match policy {
             EgressPolicy::None => None,
             EgressPolicy::Approved => {
@@ -73,7 +76,7 @@ impl Service for DocWriterService {
             lease: clients.bus.spec(Consumer::Writer).ack_wait,
         };
         let embedder = Arc::new(StaticTable::load().context("load the embedding table")?);
-        Ok(Self::from_parts(clients, SendGate::new(policy, client), embedder, settings, system_clock()))
+        Ok(Self::from_parts(clients, SendGate::new(policy, client), embedder, settings, system_clock(), metrics))
     }
 
     async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -65,6 +65,8 @@ pub struct GatewayConfig {
     pub oidc_identify_by: String,
     /// How many seconds a request may take until it is answered 503.
     pub request_seconds: u32,
+    /// A client that takes nothing for so many seconds, while there is something for it, is given up.
+    pub stalled_seconds: u32,
     /// Proxies whose word about a client's address counts, as addresses or nets.
     pub trusted_proxies: Vec<String>,
     /// Looks per minute and user; 0 is without limit, here and below.
@@ -102,6 +104,7 @@ impl Default for GatewayConfig {
             oidc_roles: Vec::new(),
             oidc_identify_by: "auto".to_owned(),
             request_seconds: 30,
+            stalled_seconds: 30,
             trusted_proxies: Vec::new(),
             rate_read: 600,
             rate_write: 60,

@@ -18,8 +18,10 @@
 //!   stages are, which belong to others.
 //!
 //! # Failure behaviour
-//! - The broker is away: requests are answered, their messages wait in the outbox; open streams read rows every five
-//!   seconds.
+//! - The broker is away: requests are answered, their messages wait in the outbox; the rows of followed runs are looked
+//!   at every five seconds.
+//! - A client stops reading its stream, or anything else: what is sent piles up with the system, then in half a mebibyte
+//!   here, and after `stalled_seconds` the connection is cut.
 //! - One repository's window is full: its outbox rows are tried again later, those of others go on.
 //! - The database is away: requests are answered 503 with a problem document; transitions are handed back and wait in
 //!   the stream for as long as it takes.
@@ -32,7 +34,8 @@
 //! - Every route has a line in `api/access.rs` that says who may use it; one without is not answered. A foreign identifier
 //!   is a 404.
 //! - Every error is a problem document (RFC 9457), panics included.
-//! - No request holds more than one mebibyte of body (a delivery of a git host five), and no reader of a stream more than one page of rows.
+//! - No request holds more than one mebibyte of body (a delivery of a git host five), and no reader of a stream more than one page of rows;
+//!   a stream by itself asks the database nothing.
 //! - What is shown to people about failures is written for them; causes go to the log.
 //!
 //! # To add an operation
@@ -43,6 +46,7 @@ mod api;
 mod bootstrap;
 mod canceller;
 mod config;
+mod connections;
 mod domain;
 mod handler;
 mod identity;

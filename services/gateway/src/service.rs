@@ -12,10 +12,9 @@ use caffeine_embedding::{Embedder, StaticTable};
 use caffeine_kit::{Clients, Service};
 use caffeine_sealed::PublicKey;
 use poem::Server;
-use poem::listener::TcpAcceptor;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +22,7 @@ use crate::api::{self, App};
 use crate::bootstrap::{AdminToken, ensure_admin_token};
 use crate::canceller::Canceller;
 use crate::config::GatewayConfig;
+use crate::connections::Connections;
 use crate::domain::template::BUILT_IN;
 use crate::domain::webhook::WebhookKey;
 use crate::handler::Projector;
@@ -33,6 +33,8 @@ use crate::remover::Remover;
 
 /// How long running requests may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How many event streams read rows at the same time; connections to the database are more.
+const STREAM_READS: usize = 2;
 
 /// A gateway that has its port and is ready to run.
 pub struct GatewayService {
@@ -130,13 +132,15 @@ impl Service for GatewayService {
             canceller: canceller.clone(),
             deletions: Arc::clone(&deletions),
             live: live.clone(),
+            reading: Arc::new(Semaphore::new(STREAM_READS)),
             stop: stop.clone(),
         };
         let projector = Projector { bus: bus.clone(), store: store.clone(), versions, bell: Arc::clone(&bell) };
         let relay = Relay { bus: bus.clone(), store: store.clone(), bell };
-        let remover = Remover { store, canceller, deletions };
+        let remover = Remover { store: store.clone(), canceller, deletions };
         let worker = Worker::new(bus.clone(), Consumer::Projector, Arc::new(NoInbox)).handle(Arc::new(projector));
-        let acceptor = TcpAcceptor::from_tokio(self.listener).context("use the bound port")?;
+        let patience = Duration::from_secs(u64::from(self.config.stalled_seconds));
+        let acceptor = Connections::new(self.listener, patience).context("use the bound port")?;
         let endpoint = api::endpoint(app);
 
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
@@ -171,7 +175,7 @@ impl Service for GatewayService {
         tasks.spawn({
             let stop = stop.clone();
             async move {
-                live.run(bus, stop).await;
+                live.run(bus, store, stop).await;
                 Ok(())
             }
         });

@@ -66,6 +66,12 @@ impl ServiceProcess {
         self.pid.load(Ordering::SeqCst)
     }
 
+    /// The same for somebody who looks while this value is in use elsewhere.
+    #[must_use]
+    pub fn shared_pid(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.pid)
+    }
+
     /// Sends the running process a signal, as `kill -s` takes it.
     ///
     /// # Panics

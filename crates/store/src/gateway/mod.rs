@@ -39,7 +39,7 @@ pub use prompts::{BuiltInTemplate, NewVersion, TemplateRow, VersionRow};
 pub use repositories::{NewRepository, RepositoryRow};
 pub use run_start::{DocumentStart, RunStart, TemplateStart};
 pub use run_work::{Again, AttemptRow, BatchRow, LinkRow, NamedRunRow, PageWorkRow, Retried};
-pub use runs::{Created, EventRow, NewDocument, NewRun, RunDocumentRow, RunRow, Versions};
+pub use runs::{Created, EventRow, NewDocument, NewRun, RunDocumentRow, RunMark, RunRow, Versions};
 pub use search::{HitRow, SearchQuery};
 pub use sessions::{OpenedSession, SessionLife, SessionRow};
 pub use tokens::TokenRow;

@@ -94,6 +94,17 @@ pub struct RunRow {
     pub last_sequence: u64,
 }
 
+/// How far a run is, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunMark {
+    /// Its identifier.
+    pub run: RunId,
+    /// How far it is.
+    pub state: RunState,
+    /// Sequence of its latest event; 0 if there is none.
+    pub sequence: u64,
+}
+
 /// A document of a run, as the gateway knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDocumentRow {
@@ -285,6 +296,26 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         row.map(RunRow::try_from).transpose()
+    }
+
+    /// How far these runs are, of any workspace; those that are gone are left out.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn run_marks(&self, runs: &[RunId]) -> Result<Vec<RunMark>, StoreError> {
+        let runs: Vec<_> = runs.iter().map(|run| run.as_uuid()).collect();
+        sqlx::query!("SELECT run_id, state, last_sequence FROM runs WHERE run_id = ANY($1)", &runs)
+            .fetch_all(&self.pool)
+            .await?
+            .into_iter()
+            .map(|row| {
+                Ok(RunMark {
+                    run: RunId::from_uuid(row.run_id),
+                    state: row.state.parse().map_err(|error| StoreError::corrupt("runs.state", error))?,
+                    sequence: row.last_sequence.unsigned_abs(),
+                })
+            })
+            .collect()
     }
 
     /// The documents that a run writes, in the order in which they were asked for.

@@ -45,7 +45,7 @@ use poem::http::Method;
 use poem::{EndpointExt, IntoEndpoint, Response, Route};
 use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::canceller::Canceller;
@@ -73,6 +73,8 @@ pub(crate) struct App {
     /// Rung after the deletion of a repository was asked for.
     pub(crate) deletions: Arc<Notify>,
     pub(crate) live: Live,
+    /// Permits of event streams to read rows.
+    pub(crate) reading: Arc<Semaphore>,
     /// Ends event streams when the pod stops.
     pub(crate) stop: CancellationToken,
 }

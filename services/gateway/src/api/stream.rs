@@ -1,8 +1,10 @@
 //! The events of a run as a stream: rows first, then what happens, never more than a page of rows in memory.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use caffeine_contract::v1;
 use caffeine_model::{RunId, WorkspaceId};
 use caffeine_store::gateway::EventRow;
 use caffeine_store::{Store, StoreError};
@@ -13,18 +15,20 @@ use poem::web::sse::Event;
 use poem_openapi::Object;
 use poem_openapi::payload::EventStream;
 use poem_openapi::types::ToJSON;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::live::{LiveEvent, What};
+use crate::live::Feed;
 use crate::metrics::OpenStream;
 
 /// Rows that are read at once.
 const PAGE: i64 = 100;
-/// Rows are read again this often, whatever the bus says.
-const POLL: Duration = Duration::from_secs(5);
+/// When rows are read again after they could not be.
+const RETRY: Duration = Duration::from_secs(5);
+/// A stage's progress is sent at most this often; of what it says in between, the newest.
+const PROGRESS: Duration = Duration::from_millis(250);
 /// A comment goes out this often, so that proxies keep the connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -80,6 +84,16 @@ impl RunEvent {
         }
     }
 
+    fn progress(progress: &v1::StageProgress) -> Self {
+        Self {
+            stage: Some(progress.stage.clone()),
+            done: Some(progress.done),
+            total: (progress.total > 0).then_some(progress.total),
+            unit: Some(progress.unit.clone()),
+            ..Self::of("progress")
+        }
+    }
+
     fn to_sse(&self) -> Event {
         let event = Event::message(self.to_json_string()).event_type(self.event.clone());
         match self.sequence {
@@ -99,15 +113,19 @@ pub(crate) fn follow(app: &App, workspace: WorkspaceId, run: RunId, after: u64) 
     let follower = Follower {
         store: app.store.clone(),
         // Before the first look at the rows, so that nothing falls between.
-        live: app.live.subscribe(),
+        feed: app.live.follow(run),
+        reading: Arc::clone(&app.reading),
         stop: app.stop.clone(),
         workspace,
         run,
         after,
         ready: VecDeque::new(),
         look: true,
+        looked_for: 0,
         ended: false,
-        poll: poll(),
+        said: None,
+        has_progress: false,
+        quiet_until: Instant::now(),
         _open: OpenStream::new(),
     };
     futures::stream::unfold(follower, |mut follower| async move {
@@ -117,15 +135,12 @@ pub(crate) fn follow(app: &App, workspace: WorkspaceId, run: RunId, after: u64) 
     .boxed()
 }
 
-fn poll() -> tokio::time::Interval {
-    let mut poll = tokio::time::interval(POLL);
-    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    poll
-}
-
 struct Follower {
     store: Store,
-    live: Receiver<LiveEvent>,
+    feed: Feed,
+    /// Streams that read rows at the same time: a thousand that come back at once are not to keep the connections from
+    /// everybody else.
+    reading: Arc<Semaphore>,
     stop: CancellationToken,
     workspace: WorkspaceId,
     run: RunId,
@@ -135,9 +150,15 @@ struct Follower {
     ready: VecDeque<RunEvent>,
     /// There may be new rows.
     look: bool,
+    /// The sequence that rows were last read for.
+    looked_for: u64,
     /// The end was handed out.
     ended: bool,
-    poll: tokio::time::Interval,
+    /// What stages have said up to here was handed out, or said before this stream began to wait.
+    said: Option<u64>,
+    /// Stages have said more since, which waits for `quiet_until`.
+    has_progress: bool,
+    quiet_until: Instant,
     _open: OpenStream,
 }
 
@@ -150,24 +171,29 @@ impl Follower {
             if self.ended || self.stop.is_cancelled() {
                 return None;
             }
-            if self.look {
-                match self.read().await {
-                    Ok(true) => {}
-                    // The run was deleted.
-                    Ok(false) => return None,
-                    Err(error) => {
-                        tracing::warn!(run_id = %self.run, error = %error, "events cannot be read");
-                        self.look = false;
-                    }
-                }
+            if !self.look {
+                self.wait().await;
                 continue;
             }
-            self.wait().await;
+            match self.read().await {
+                Ok(true) => {}
+                // The run was deleted.
+                Ok(false) => return None,
+                Err(error) => {
+                    tracing::warn!(run_id = %self.run, error = %error, "events cannot be read");
+                    tokio::select! {
+                        () = self.stop.cancelled() => {}
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
+                }
+            }
         }
     }
 
     /// Reads a page of rows, and the end if there are no more. `false` if the run is gone.
     async fn read(&mut self) -> Result<bool, StoreError> {
+        // Nobody closes it.
+        let _permit = self.reading.acquire().await;
         // The state first: what it says has happened is in the rows read after it.
         let Some(run) = self.store.run(self.workspace, self.run).await? else {
             return Ok(false);
@@ -187,30 +213,31 @@ impl Follower {
 
     /// Waits until there is something to hand out or to look at.
     async fn wait(&mut self) {
+        self.take();
+        if self.look || !self.ready.is_empty() {
+            return;
+        }
         tokio::select! {
             () = self.stop.cancelled() => {}
-            _ = self.poll.tick() => self.look = true,
-            received = self.live.recv() => match received {
-                Ok(event) if event.run == self.run => self.take(event.what),
-                Ok(_) => {}
-                // Too slow: what was missed is in the rows, and missed progress is old.
-                Err(RecvError::Lagged(_)) => self.look = true,
-                // The pod stops.
-                Err(RecvError::Closed) => self.ended = true,
-            },
+            // The feed is there as long as this is.
+            _ = self.feed.latest.changed() => {}
+            () = tokio::time::sleep_until(self.quiet_until), if self.has_progress => {}
         }
     }
 
-    fn take(&mut self, what: What) {
-        match what {
-            What::Changed => self.look = true,
-            What::Progress(progress) => self.ready.push_back(RunEvent {
-                stage: Some(progress.stage),
-                done: Some(progress.done),
-                total: (progress.total > 0).then_some(progress.total),
-                unit: Some(progress.unit),
-                ..RunEvent::of("progress")
-            }),
+    /// Takes what is new from the feed.
+    fn take(&mut self) {
+        let latest = self.feed.latest.borrow_and_update();
+        self.look = latest.sequence > self.after.max(self.looked_for) || latest.is_over;
+        self.looked_for = latest.sequence;
+        let said = *self.said.get_or_insert(latest.said);
+        self.has_progress = latest.said > said;
+        let now = Instant::now();
+        if self.has_progress && now >= self.quiet_until {
+            self.ready.extend(latest.progress_after(said).map(RunEvent::progress));
+            self.said = Some(latest.said);
+            self.has_progress = false;
+            self.quiet_until = now + PROGRESS;
         }
     }
 }

@@ -12,6 +12,8 @@ mod delete;
 #[path = "../faults/mod.rs"]
 mod faults;
 mod fixture;
+#[path = "../streams/mod.rs"]
+mod followed;
 mod identities;
 mod incremental;
 mod kills;
@@ -19,6 +21,7 @@ mod letters;
 mod messages_api;
 mod odd;
 mod secrets;
+mod streams;
 mod tracing;
 mod undisturbed;
 mod unwelcome;
