@@ -121,6 +121,7 @@ impl GatewayConfig {
     /// One sentence about the first setting that is wrong.
     pub fn check(&self) -> anyhow::Result<()> {
         self.credential_key()?;
+        self.webhook_key()?;
         IdentitySettings::new(self)?;
         Ok(())
     }
