@@ -45,7 +45,7 @@ export async function call<T>(system: System, method: string, path: string, body
 }
 
 /** Documents the repository and says where its things are. */
-export async function documented(system: System): Promise<Places> {
+export async function documented(system: System, url = system.repository): Promise<Places> {
   const list = await call<{ items: { id: string; latest_run_id: string }[] }>(system, 'GET', '/api/v1/repositories');
   let found = list.items[0];
   if (!found) {
@@ -54,7 +54,7 @@ export async function documented(system: System): Promise<Places> {
       'POST',
       '/api/v1/repositories',
       {
-        url: system.repository,
+        url,
       },
     );
     found = { id: added.repository.id, latest_run_id: added.run.id };

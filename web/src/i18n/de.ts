@@ -19,6 +19,7 @@ export const de: Dictionary = {
 
   'common.loading': 'Wird geladen …',
   'common.retry': 'Noch einmal',
+  'common.save': 'Speichern',
   'common.more': 'Mehr zeigen',
   'common.cancel': 'Abbrechen',
   'common.close': 'Schließen',
@@ -29,6 +30,7 @@ export const de: Dictionary = {
   'common.details': 'Einzelheiten',
   'common.filter': 'Filtern',
   'common.all': 'Alle',
+  'common.show_all': 'Alle zeigen',
   'common.default_branch': 'Standardzweig',
   'common.never': 'nie',
   'common.confirm': 'Bitte bestätigen',
@@ -42,6 +44,9 @@ export const de: Dictionary = {
   'problem.precondition': 'Jemand anderes hat das inzwischen geändert. Neu laden und die Änderung wiederholen.',
   'problem.unexplained': 'Der Server hat nicht gesagt, was schiefging (HTTP {status}).',
   'problem.last_administrator': 'Dann bliebe niemand zur Verwaltung. Erst jemand anderen dazu machen.',
+  'problem.answer_gone':
+    'Es wurde angelegt, aber das Geheimnis stand in einer Antwort, die verloren ging. Löschen Sie es und legen Sie ein neues an.',
+  'problem.idempotency_key_in_use': 'Dieselbe Anfrage wird gerade noch beantwortet. Einen Moment bitte.',
   'problem.title': 'Das hat nicht geklappt',
   'problem.forbidden_title': 'Nicht für Ihre Rolle',
   'problem.not_found_title': 'Unter dieser Adresse ist nichts',
@@ -148,7 +153,7 @@ export const de: Dictionary = {
   'credential.title': 'Zugangsdaten',
   'credential.lead':
     'Was private Hosts verlangen. Ein Geheimnis wird beim Speichern versiegelt: Hier kann es niemand mehr lesen.',
-  'credential.empty': 'Noch keine Zugangsdaten. Sie entstehen beim Hinzufügen eines Repositorys.',
+  'credential.empty': 'Noch keine Zugangsdaten.',
   'credential.name': 'Name der Zugangsdaten',
   'credential.host': 'Host',
   'credential.host_hint': 'Nur er bekommt sie zu sehen, als host oder host:port.',
@@ -164,6 +169,9 @@ export const de: Dictionary = {
   'credential.known_hosts_hint': 'Zeilen von ssh-keyscan für den Host. Kein anderer Schlüssel wird angenommen.',
   'credential.certificates': 'Zertifikate (PEM)',
   'credential.save': 'Zugangsdaten speichern',
+  'credential.replace': 'Geheimnis ersetzen',
+  'credential.replaced': 'ersetzt',
+  'credential.replaced_now': 'Das neue Geheimnis für „{name}“ ist gespeichert.',
   'credential.used_one': 'benutzt von {n} Repository',
   'credential.used_other': 'benutzt von {n} Repositorys',
   'credential.delete_ask':
@@ -194,6 +202,8 @@ export const de: Dictionary = {
   'repository.webhook_provider': 'Host',
   'repository.webhook_secret': 'Das Geheimnis wird nur dieses eine Mal gezeigt. Jetzt kopieren.',
   'repository.webhook_renew': 'Neues Geheimnis',
+  'repository.webhook_renew_ask':
+    'Ein neues Geheimnis erzeugen? Der Host braucht es sofort: Pushes, die mit dem alten signiert sind, werden abgewiesen.',
   'repository.webhook_delete_ask': 'Diesen Webhook löschen? Pushes starten dann keine Aktualisierung mehr.',
   'repository.address': 'Adresse',
   'repository.commit': 'Commit',
@@ -212,6 +222,10 @@ export const de: Dictionary = {
   'reader.no_pages': 'Dieses Dokument hat noch keine Seiten.',
   'reader.diagram': 'Diagramm: {title}',
   'reader.diagram_source': 'Quelltext des Diagramms',
+  'reader.diagram_enlarge': 'Diagramm vergrößern',
+  'reader.larger': 'Größer',
+  'reader.smaller': 'Kleiner',
+  'reader.fit': 'Einpassen',
   'reader.diagram_failed': 'Das Diagramm konnte nicht gezeichnet werden. Sein Quelltext:',
   'reader.image_left_out': 'Bild weggelassen: {alt}',
   'reader.expand': 'Seiten unter {title} zeigen',
@@ -397,6 +411,8 @@ export const de: Dictionary = {
   'users.seen': 'Zuletzt gesehen',
   'users.lock': 'Sperren',
   'users.unlock': 'Entsperren',
+  'users.lock_ask':
+    '„{name}“ sperren? Sitzungen und Token dieser Person werden sofort abgewiesen. Das lässt sich zurücknehmen.',
   'users.saved': 'Der Benutzer ist geändert.',
   'users.state': 'Zustand',
   'users.role_of': 'Rolle von {name}',

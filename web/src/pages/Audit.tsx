@@ -43,7 +43,20 @@ export default function Audit() {
             )}
           </Field>
         ))}
-        <Button type="submit">{t('common.filter')}</Button>
+        <span className="flex gap-2">
+          <Button type="submit">{t('common.filter')}</Button>
+          {Object.keys(filter).length > 0 && (
+            <Button
+              look="quiet"
+              onClick={() => {
+                setDraft({});
+                navigate({ to: '/admin/audit', search: {} });
+              }}
+            >
+              {t('common.show_all')}
+            </Button>
+          )}
+        </span>
       </form>
       <Loaded of={list}>
         {({ pages }) => {

@@ -7,6 +7,7 @@ import type { Overview } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useLive } from '../lib/live.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { strip } from '../lib/pipeline.ts';
 import { StateBadge } from '../ui/Badge.tsx';
 import { Button, buttonClass } from '../ui/Button.tsx';
@@ -30,9 +31,11 @@ export default function Repository() {
   const written = useQuery(documents(id));
   const recent = useQuery(repositoryRuns(id));
   const client = useQueryClient();
-  const start = useMutation({
-    mutationFn: () =>
-      data(api.POST('/api/v1/repositories/{repository}/runs', { params: { path: { repository: id } }, body: {} })),
+  const start = useOnce({
+    send: (header) => {
+      const params = { path: { repository: id }, header: header({ id }) };
+      return data(api.POST('/api/v1/repositories/{repository}/runs', { params, body: {} }));
+    },
     onSuccess: () => {
       notify(t('repository.started'));
       client.invalidateQueries({ queryKey: ['repository', id] });

@@ -7,6 +7,7 @@ import type { RunEvent, Run as RunRow, Task } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useLive } from '../lib/live.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { strip } from '../lib/pipeline.ts';
 import { Badge, StateBadge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -45,8 +46,11 @@ function Open({ run }: { run: RunRow }) {
     onError: notifyProblem,
     onSettled: () => setAsking(false),
   });
-  const retry = useMutation({
-    mutationFn: () => data(api.POST('/api/v1/runs/{run}/retry', { params: { path: { run: run.id } } })),
+  const retry = useOnce({
+    send: (header) => {
+      const params = { path: { run: run.id }, header: header({ run: run.id }) };
+      return data(api.POST('/api/v1/runs/{run}/retry', { params }));
+    },
     onSuccess: (made) => navigate({ to: '/runs/$run', params: { run: made.id } }),
     onError: notifyProblem,
   });

@@ -2,13 +2,15 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
 import type { ApiToken, Scope } from '../api/narrow.ts';
-import { credentials, me, sessions, tokens } from '../api/queries.ts';
+import { me, sessions, tokens } from '../api/queries.ts';
 import { type Language, setLanguage, useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { setTheme, type Theme, useTheme } from '../lib/theme.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Secret } from '../ui/Copy.tsx';
+import { Credentials } from '../ui/Credentials.tsx';
 import { Ask } from '../ui/Dialog.tsx';
 import { Field, inputClass } from '../ui/Field.tsx';
 import { Page, Section } from '../ui/Page.tsx';
@@ -137,12 +139,12 @@ function Tokens() {
   const [form, setForm] = useState({ name: '', scope: 'read' as Scope, days: 90 });
   const [doomed, setDoomed] = useState<ApiToken>();
   const renew = () => client.invalidateQueries({ queryKey: ['tokens'] });
-  const add = useMutation({
-    mutationFn: () => {
+  const add = useOnce({
+    send: (header) => {
       const scopes: Scope[] =
         form.scope === 'admin' ? ['read', 'write', 'admin'] : form.scope === 'write' ? ['read', 'write'] : ['read'];
       const body = { name: form.name.trim(), scopes, expires_in_days: form.days };
-      return data(api.POST('/api/v1/tokens', { body }));
+      return data(api.POST('/api/v1/tokens', { params: { header: header(body) }, body }));
     },
     onSuccess: () => {
       setForm({ ...form, name: '' });
@@ -151,7 +153,10 @@ function Tokens() {
   });
   const remove = useMutation({
     mutationFn: (id: string) => data(api.DELETE('/api/v1/tokens/{token}', { params: { path: { token: id } } })),
-    onSuccess: renew,
+    onSuccess: (_, id) => {
+      if (id === add.data?.token) add.reset();
+      return renew();
+    },
     onError: notifyProblem,
     onSettled: () => setDoomed(undefined),
   });
@@ -306,56 +311,5 @@ function Sessions() {
         </ul>
       )}
     </Loaded>
-  );
-}
-
-function Credentials() {
-  const { t, count } = useI18n();
-  const client = useQueryClient();
-  const list = useQuery(credentials);
-  const [doomed, setDoomed] = useState<{ id: string; name: string }>();
-  const remove = useMutation({
-    mutationFn: (id: string) =>
-      data(api.DELETE('/api/v1/credentials/{credential}', { params: { path: { credential: id } } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['credentials'] }),
-    onError: notifyProblem,
-    onSettled: () => setDoomed(undefined),
-  });
-  return (
-    <>
-      <Loaded of={list}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <p className="text-soft">{t('credential.empty')}</p>
-          ) : (
-            <ul>
-              {items.map((one) => (
-                <li
-                  key={one.id}
-                  className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-rule py-2.5 first:pt-0"
-                >
-                  <span className="font-semibold">{one.name}</span>
-                  <span className="text-xs text-faint">
-                    {one.host} · {count('credential.used', one.repositories)}
-                  </span>
-                  <Button small look="danger" className="ml-auto" onClick={() => setDoomed(one)}>
-                    {t('common.delete')}
-                  </Button>
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-      {doomed && (
-        <Ask
-          question={t('credential.delete_ask', { name: doomed.name })}
-          action={t('common.delete')}
-          busy={remove.isPending}
-          onYes={() => remove.mutate(doomed.id)}
-          onClose={() => setDoomed(undefined)}
-        />
-      )}
-    </>
   );
 }

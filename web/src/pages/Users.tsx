@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, data } from '../api/client.ts';
 import type { Role, User } from '../api/narrow.ts';
 import { me, users, userTag } from '../api/queries.ts';
@@ -6,6 +7,7 @@ import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
+import { Ask } from '../ui/Dialog.tsx';
 import { inputClass } from '../ui/Field.tsx';
 import { More } from '../ui/More.tsx';
 import { Page } from '../ui/Page.tsx';
@@ -57,6 +59,7 @@ function Row({ user }: { user: User }) {
   const { t } = useI18n();
   const { administer } = useRights();
   const client = useQueryClient();
+  const [asking, setAsking] = useState(false);
   const myself = useQuery(me).data?.user === user.user;
   const change = useMutation({
     mutationFn: async (part: { role?: Role; active?: boolean }) => {
@@ -66,7 +69,10 @@ function Row({ user }: { user: User }) {
     },
     onSuccess: () => notify(t('users.saved')),
     onError: notifyProblem,
-    onSettled: () => client.invalidateQueries({ queryKey: ['users'] }),
+    onSettled: () => {
+      setAsking(false);
+      return client.invalidateQueries({ queryKey: ['users'] });
+    },
   });
   return (
     <tr>
@@ -105,10 +111,19 @@ function Row({ user }: { user: User }) {
             small
             look={user.active ? 'danger' : 'plain'}
             busy={change.isPending}
-            onClick={() => change.mutate({ active: !user.active })}
+            onClick={() => (user.active ? setAsking(true) : change.mutate({ active: true }))}
           >
             {t(user.active ? 'users.lock' : 'users.unlock')}
           </Button>
+        )}
+        {asking && (
+          <Ask
+            question={t('users.lock_ask', { name: user.display_name })}
+            action={t('users.lock')}
+            busy={change.isPending}
+            onYes={() => change.mutate({ active: false })}
+            onClose={() => setAsking(false)}
+          />
         )}
       </td>
     </tr>

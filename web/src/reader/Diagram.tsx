@@ -1,17 +1,21 @@
-import { useMemo, useState } from 'react';
+import { lazy, Suspense, useMemo, useState } from 'react';
 import { path } from '../api/client.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useLook } from '../lib/theme.ts';
+import { Icon } from '../shell/Icon.tsx';
 import { sha256 } from './digest.ts';
+
+const Enlarged = lazy(() => import('./Enlarged.tsx'));
 
 /** A Mermaid block, drawn by the server: a picture can run nothing. If there is none, its source is shown. */
 export function Diagram({ document, code, title }: { document: string; code: string; title: string }) {
   const { t } = useI18n();
   const look = useLook();
   const [failed, setFailed] = useState(false);
+  const [enlarged, setEnlarged] = useState(false);
   const hash = useMemo(() => sha256(code).slice(0, 32), [code]);
   const source = (
-    <pre>
+    <pre tabIndex={0}>
       <code>{code}</code>
     </pre>
   );
@@ -23,19 +27,30 @@ export function Diagram({ document, code, title }: { document: string; code: str
       </div>
     );
   }
+  const src = `${path`/api/v1/documents/${document}/diagrams/${hash}.svg`}?look=${look}`;
+  const name = t('reader.diagram', { title });
   return (
     <figure className="wide">
-      <img
-        src={`${path`/api/v1/documents/${document}/diagrams/${hash}.svg`}?look=${look}`}
-        alt={t('reader.diagram', { title })}
-        loading="lazy"
-        onError={() => setFailed(true)}
-        className="max-w-full rounded-md border border-rule bg-sheet p-3"
-      />
-      <details className="mt-2 font-sans text-xs text-faint">
+      <button
+        type="button"
+        aria-label={t('reader.diagram_enlarge')}
+        onClick={() => setEnlarged(true)}
+        className="group relative block max-w-full cursor-zoom-in rounded-md border border-rule bg-sheet p-3 hover:border-rule-strong"
+      >
+        <img src={src} alt={name} loading="lazy" onError={() => setFailed(true)} className="max-w-full" />
+        <span className="absolute top-1.5 right-1.5 rounded-sm bg-paper p-1 text-faint opacity-0 group-hover:opacity-100 group-focus-visible:opacity-100 print:hidden">
+          <Icon name="enlarge" />
+        </span>
+      </button>
+      <details className="mt-2 font-sans text-xs text-faint print:hidden">
         <summary>{t('reader.diagram_source')}</summary>
         <div className="mt-2">{source}</div>
       </details>
+      {enlarged && (
+        <Suspense>
+          <Enlarged src={src} title={name} onClose={() => setEnlarged(false)} />
+        </Suspense>
+      )}
     </figure>
   );
 }

@@ -4,6 +4,7 @@ import { api, data } from '../api/client.ts';
 import { webhooks } from '../api/queries.ts';
 import type { AddWebhook, Webhook } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
+import { useOnce } from '../lib/once.ts';
 import { Badge } from './Badge.tsx';
 import { Button } from './Button.tsx';
 import { Copy, Secret } from './Copy.tsx';
@@ -23,15 +24,13 @@ export function Webhooks({ repository }: { repository: string }) {
   const list = useQuery(webhooks(repository));
   const [provider, setProvider] = useState<Provider>('github');
   const [doomed, setDoomed] = useState<string>();
+  const [renewing, setRenewing] = useState<string>();
   const renew = () => client.invalidateQueries({ queryKey: ['repository', repository, 'webhooks'] });
-  const add = useMutation({
-    mutationFn: () =>
-      data(
-        api.POST('/api/v1/repositories/{repository}/webhooks', {
-          params: { path: { repository } },
-          body: { provider },
-        }),
-      ),
+  const add = useOnce({
+    send: (header) => {
+      const params = { path: { repository }, header: header({ repository, provider }) };
+      return data(api.POST('/api/v1/repositories/{repository}/webhooks', { params, body: { provider } }));
+    },
     onSuccess: renew,
     onError: notifyProblem,
   });
@@ -42,7 +41,10 @@ export function Webhooks({ repository }: { repository: string }) {
           params: { path: { repository, webhook: id } },
         }),
       ),
-    onSuccess: renew,
+    onSuccess: () => {
+      setRenewing(undefined);
+      return renew();
+    },
     onError: notifyProblem,
   });
   const secret = renewSecret.data?.secret ?? add.data?.secret;
@@ -53,7 +55,11 @@ export function Webhooks({ repository }: { repository: string }) {
           params: { path: { repository, webhook: id } },
         }),
       ),
-    onSuccess: renew,
+    onSuccess: () => {
+      add.reset();
+      renewSecret.reset();
+      return renew();
+    },
     onError: notifyProblem,
     onSettled: () => setDoomed(undefined),
   });
@@ -76,7 +82,7 @@ export function Webhooks({ repository }: { repository: string }) {
                   </span>
                 )}
                 <Copy text={addressOf(hook)} />
-                <Button small busy={renewSecret.isPending} onClick={() => renewSecret.mutate(hook.webhook)}>
+                <Button small onClick={() => setRenewing(hook.webhook)}>
                   {t('repository.webhook_renew')}
                 </Button>
                 <Button small look="danger" onClick={() => setDoomed(hook.webhook)}>
@@ -109,10 +115,25 @@ export function Webhooks({ repository }: { repository: string }) {
             </select>
           )}
         </Field>
-        <Button busy={add.isPending} onClick={() => add.mutate()}>
+        <Button
+          busy={add.isPending}
+          onClick={() => {
+            renewSecret.reset();
+            add.mutate();
+          }}
+        >
           {t('repository.webhook_add')}
         </Button>
       </div>
+      {renewing && (
+        <Ask
+          question={t('repository.webhook_renew_ask')}
+          action={t('repository.webhook_renew')}
+          busy={renewSecret.isPending}
+          onYes={() => renewSecret.mutate(renewing)}
+          onClose={() => setRenewing(undefined)}
+        />
+      )}
       {doomed && (
         <Ask
           question={t('repository.webhook_delete_ask')}
