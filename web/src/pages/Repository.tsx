@@ -5,6 +5,7 @@ import { api, data } from '../api/client.ts';
 import { documents, isOver, overview, repository, repositoryRuns, run } from '../api/queries.ts';
 import type { Overview } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
+import { languageName } from '../lib/language.ts';
 import { useLive } from '../lib/live.ts';
 import { useRights } from '../lib/me.ts';
 import { useOnce } from '../lib/once.ts';
@@ -210,17 +211,17 @@ function Figures({ of }: { of: Overview }) {
       {top.length > 0 && (
         <>
           <h3 className="mt-7 mb-2 font-sans text-xs font-semibold text-soft">{t('repository.languages')}</h3>
-          <ul className="flex flex-col gap-1.5 text-xs">
+          <ul className="grid grid-cols-[minmax(0,auto)_1fr_auto] items-center gap-x-3 gap-y-1.5 text-xs">
             {top.map((one) => (
-              <li key={one.language} className="grid grid-cols-[6rem_1fr_auto] items-center gap-3">
-                <span className="truncate">{one.language}</span>
+              <li key={one.language} className="contents">
+                <span className="truncate">{languageName(one.language)}</span>
                 <span className="h-1.5 bg-sunk" aria-hidden="true">
                   <span
                     className="block h-full bg-[var(--roast-2)]"
                     style={{ width: `${total ? (100 * one.lines) / total : 0}%` }}
                   />
                 </span>
-                <span className="text-faint tabular-nums">{count('unit.lines', one.lines)}</span>
+                <span className="text-right text-faint tabular-nums">{count('unit.lines', one.lines)}</span>
               </li>
             ))}
           </ul>

@@ -139,15 +139,17 @@ function Open({ run }: { run: RunRow }) {
 }
 
 function Timeline({ events }: { events: RunEvent[] }) {
-  const { t, n, moment, maybe } = useI18n();
+  const { t, n, moment, maybe, bytes } = useI18n();
   if (events.length === 0) return <p className="text-soft">{t('run.waiting')}</p>;
   return (
     <ol className="ml-1.5 border-l border-rule-strong">
       {events.map((event) => {
         const word = event.transition?.split('/')[0] ?? '';
         const payload = (event.payload ?? {}) as Record<string, unknown>;
+        // What was left out or failed is said only if there is any.
         const figures = Object.entries(payload).filter(
-          (entry): entry is [string, number] => typeof entry[1] === 'number',
+          (entry): entry is [string, number] =>
+            typeof entry[1] === 'number' && (entry[1] > 0 || !/^(failed_.*|skipped|known)$/.test(entry[0])),
         );
         const reason = typeof payload.reason === 'string' ? payload.reason : undefined;
         return (
@@ -165,7 +167,11 @@ function Timeline({ events }: { events: RunEvent[] }) {
             {reason && <p className="text-xs text-danger">{reason}</p>}
             {figures.length > 0 && (
               <p className="text-xs text-faint">
-                {figures.map(([name, value]) => `${maybe(`fact.${name}`) ?? name} ${n(value)}`).join(' · ')}
+                {figures
+                  .map(
+                    ([name, value]) => `${maybe(`fact.${name}`) ?? name} ${name === 'bytes' ? bytes(value) : n(value)}`,
+                  )
+                  .join(' · ')}
               </p>
             )}
           </li>
@@ -186,7 +192,8 @@ function Tasks({ items }: { items: Task[] }) {
   const visible = all ? shown : shown.slice(0, MANY);
   return (
     <Section
-      title={`${t('run.tasks')} ${items.length > 0 ? n(items.length) : ''}`}
+      title={t('run.tasks')}
+      count={items.length > 0 ? n(items.length) : undefined}
       actions={
         wrong.length > 0 && (
           <label className="flex items-center gap-2 text-xs">
@@ -226,7 +233,7 @@ function Tasks({ items }: { items: Task[] }) {
                   <td>
                     <StateBadge state={one.state} />
                   </td>
-                  <td className="number">{one.attempts ?? ''}</td>
+                  <td className="number">{one.attempts ? n(one.attempts) : ''}</td>
                   <td className="text-xs text-faint">{one.updated_at && <Ago at={one.updated_at} />}</td>
                 </tr>
               ))}

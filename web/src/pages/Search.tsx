@@ -6,6 +6,7 @@ import type { Hit } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { linesFragment } from '../lib/cite.ts';
 import { highlightLines, type Piece, plainLines } from '../lib/highlight.ts';
+import { languageName } from '../lib/language.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { inputClass } from '../ui/Field.tsx';
@@ -103,7 +104,7 @@ export default function Search() {
             ))}
           </select>
           {filter('kind', t('search.kind'), kinds, (value) => maybe(`search.kind.${value}`) ?? value)}
-          {filter('language', t('search.language'), languages, (value) => value)}
+          {filter('language', t('search.language'), languages, languageName)}
           {asked.q && found.data && (
             <p role="status" className="text-xs text-faint">
               {count('search.hits', shown.length)}. <span className="hidden sm:inline">{t('search.keys')}</span>

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, Outlet, useNavigate, useRouter } from '@tanstack/react-router';
+import { Link, Outlet, useLocation, useNavigate, useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { api, data } from '../api/client.ts';
 import { me } from '../api/queries.ts';
@@ -14,12 +14,12 @@ const Palette = lazy(() => import('./Palette.tsx'));
 const Help = lazy(() => import('./Help.tsx'));
 
 const SECTIONS = [
-  { to: '/', key: 'nav.repositories', icon: 'shelf', exact: true },
+  { to: '/', key: 'nav.repositories', icon: 'shelf', exact: true, also: /^\/(repositories|documents)\// },
   { to: '/search', key: 'nav.search', icon: 'search' },
   { to: '/runs', key: 'nav.runs', icon: 'runs' },
   { to: '/prompts', key: 'nav.prompts', icon: 'quill' },
   { to: '/settings', key: 'nav.settings', icon: 'settings' },
-] as const satisfies { to: string; key: Key; icon: IconName; exact?: boolean }[];
+] as const satisfies { to: string; key: Key; icon: IconName; exact?: boolean; also?: RegExp }[];
 
 /** Everything around the pages: masthead, sections, keyboard, palette. */
 export function Layout() {
@@ -92,7 +92,13 @@ function Masthead({ onPalette, onHelp }: { onPalette: () => void; onHelp: () => 
         <div className="double-rule" />
         <ul className="flex flex-wrap gap-x-7 border-b border-rule-strong">
           {SECTIONS.map(({ to, key, ...section }) => (
-            <SectionLink key={to} to={to} label={t(key)} exact={'exact' in section} />
+            <SectionLink
+              key={to}
+              to={to}
+              label={t(key)}
+              exact={'exact' in section}
+              also={'also' in section ? section.also : undefined}
+            />
           ))}
           {rights(who).oversee && <SectionLink to="/admin" label={t('nav.admin')} />}
         </ul>
@@ -101,13 +107,29 @@ function Masthead({ onPalette, onHelp }: { onPalette: () => void; onHelp: () => 
   );
 }
 
-function SectionLink({ to, label, exact = false }: { to: string; label: string; exact?: boolean }) {
+interface SectionProps {
+  to: string;
+  label: string;
+  exact?: boolean;
+  /** Other addresses that belong to the section. */
+  also?: RegExp;
+}
+
+/** What a section's link says of itself while one of its pages is open. */
+function useWithin(also: RegExp | undefined): { 'data-within'?: true; 'aria-current'?: 'true' } {
+  const { pathname } = useLocation();
+  return also?.test(pathname) ? { 'data-within': true, 'aria-current': 'true' } : {};
+}
+
+function SectionLink({ to, label, exact = false, also }: SectionProps) {
+  const within = useWithin(also);
   return (
     <li>
       <Link
         to={to}
         activeOptions={{ exact, includeSearch: false }}
-        className="inline-block border-b-2 py-2 text-sm no-underline"
+        {...within}
+        className="inline-block border-b-2 py-2 text-sm no-underline data-within:border-accent data-within:font-semibold data-within:text-ink"
         activeProps={{ className: 'border-accent font-semibold text-ink', 'aria-current': 'page' }}
         inactiveProps={{ className: 'border-transparent text-soft hover:text-ink hover:border-rule' }}
       >
@@ -120,6 +142,7 @@ function SectionLink({ to, label, exact = false }: { to: string; label: string; 
 /** The sections on a narrow screen, where the thumb is. */
 function BottomBar() {
   const { t } = useI18n();
+  const { pathname } = useLocation();
   return (
     <nav
       aria-label={t('app.menu')}
@@ -130,8 +153,9 @@ function BottomBar() {
           <li key={to} className="min-w-0 flex-1">
             <Link
               to={to}
+              {...('also' in section && section.also.test(pathname) ? { 'data-within': true } : {})}
               activeOptions={{ exact: 'exact' in section, includeSearch: false }}
-              className="flex flex-col items-center gap-0.5 border-t-2 px-0.5 py-1.5 text-[0.6875rem] no-underline"
+              className="data-within:border-accent data-within:font-semibold data-within:text-accent flex flex-col items-center gap-0.5 border-t-2 px-0.5 py-1.5 text-[0.6875rem] no-underline"
               activeProps={{ className: 'border-accent font-semibold text-accent', 'aria-current': 'page' }}
               inactiveProps={{ className: 'border-transparent text-soft' }}
             >

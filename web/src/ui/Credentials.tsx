@@ -78,18 +78,22 @@ function Row({ credential, onDelete }: { credential: Credential; onDelete: () =>
   const [replacing, setReplacing] = useState(false);
   return (
     <li className="border-b border-rule py-2.5 first:pt-0">
-      <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
-        <span className="min-w-0 font-semibold break-words">{credential.name}</span>
-        <Badge>{maybe(`credential.${credential.kind}`) ?? credential.kind}</Badge>
-        <span className="min-w-0 flex-1 basis-48 text-xs text-faint">
-          {credential.host} · {count('credential.used', credential.repositories)}
-          {credential.replaced_at && (
-            <>
-              {' · '}
-              {t('credential.replaced')} <Ago at={credential.replaced_at} />
-            </>
-          )}
-        </span>
+      <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
+        <div className="min-w-0 flex-1 basis-60">
+          <p className="flex flex-wrap items-baseline gap-x-2 gap-y-1">
+            <span className="mr-1 font-semibold break-words">{credential.name}</span>
+            <Badge>{maybe(`credential.${credential.kind}`) ?? credential.kind}</Badge>
+          </p>
+          <p className="mt-1 text-xs break-words text-faint">
+            {credential.host} · {count('credential.used', credential.repositories)}
+            {credential.replaced_at && (
+              <>
+                {' · '}
+                {t('credential.replaced')} <Ago at={credential.replaced_at} />
+              </>
+            )}
+          </p>
+        </div>
         <span className="flex gap-2">
           <Button small aria-expanded={replacing} onClick={() => setReplacing(!replacing)}>
             {t('credential.replace')}

@@ -24,7 +24,6 @@ export function Webhooks({ repository }: { repository: string }) {
   const list = useQuery(webhooks(repository));
   const [provider, setProvider] = useState<Provider>('github');
   const [doomed, setDoomed] = useState<string>();
-  const [renewing, setRenewing] = useState<string>();
   const renew = () => client.invalidateQueries({ queryKey: ['repository', repository, 'webhooks'] });
   const add = useOnce({
     send: (header) => {
@@ -41,10 +40,7 @@ export function Webhooks({ repository }: { repository: string }) {
           params: { path: { repository, webhook: id } },
         }),
       ),
-    onSuccess: () => {
-      setRenewing(undefined);
-      return renew();
-    },
+    onSuccess: renew,
     onError: notifyProblem,
   });
   const secret = renewSecret.data?.secret ?? add.data?.secret;
@@ -82,7 +78,7 @@ export function Webhooks({ repository }: { repository: string }) {
                   </span>
                 )}
                 <Copy text={addressOf(hook)} />
-                <Button small onClick={() => setRenewing(hook.webhook)}>
+                <Button small busy={renewSecret.isPending} onClick={() => renewSecret.mutate(hook.webhook)}>
                   {t('repository.webhook_renew')}
                 </Button>
                 <Button small look="danger" onClick={() => setDoomed(hook.webhook)}>
@@ -95,7 +91,10 @@ export function Webhooks({ repository }: { repository: string }) {
       </Loaded>
       {secret && (
         <div className="my-4">
-          <Secret text={secret} note={t('repository.webhook_secret')} />
+          <Secret
+            text={secret}
+            note={t(renewSecret.data ? 'repository.webhook_renewed' : 'repository.webhook_secret')}
+          />
         </div>
       )}
       <div className="mt-4 flex items-end gap-3">
@@ -125,15 +124,6 @@ export function Webhooks({ repository }: { repository: string }) {
           {t('repository.webhook_add')}
         </Button>
       </div>
-      {renewing && (
-        <Ask
-          question={t('repository.webhook_renew_ask')}
-          action={t('repository.webhook_renew')}
-          busy={renewSecret.isPending}
-          onYes={() => renewSecret.mutate(renewing)}
-          onClose={() => setRenewing(undefined)}
-        />
-      )}
       {doomed && (
         <Ask
           question={t('repository.webhook_delete_ask')}
