@@ -86,6 +86,7 @@ export default function Repository() {
             stages={strip(latest.data, live.progress)}
             live={live.progress}
             wide
+            announce
             label={t('repositories.run_of', { name })}
           />
           {latest.data.failure && <p className="mt-3 text-danger">{latest.data.failure.reason}</p>}

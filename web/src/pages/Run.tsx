@@ -88,7 +88,7 @@ function Open({ run }: { run: RunRow }) {
         ))
       }
     >
-      <Strip stages={strip(run, live.progress)} live={live.progress} wide label={t('stage.strip')} />
+      <Strip stages={strip(run, live.progress)} live={live.progress} wide announce label={t('stage.strip')} />
       {run.failure && (
         <div role="alert" className="mt-6 border-l-4 border-danger bg-danger-ground px-5 py-4">
           <p className="font-semibold text-danger">{t('run.failure')}</p>
