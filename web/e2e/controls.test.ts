@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launch, type Watched, watched } from './browser.ts';
+import { launch, serious, type Watched, watched } from './browser.ts';
 import { call, documented, type Places } from './pages.ts';
 import { type System, startSystem } from './system.ts';
 
@@ -170,6 +170,7 @@ describe('settings', () => {
     await row.getByRole('button', { name: 'Save', exact: true }).click();
     await page.getByText('The new secret is saved').waitFor();
     await credentials.getByRole('button', { name: 'New credential …' }).click();
+    expect(await serious(page)).toEqual([]);
     await credentials.getByLabel('Name of the credential').fill('second');
     await credentials.getByLabel('Host', { exact: true }).fill('git.example.com');
     await credentials.getByLabel('User name').fill('x');
@@ -234,8 +235,68 @@ describe('a repository', () => {
     await expect.poll(width).toBeGreaterThan(before * 1.2);
     await page.keyboard.press('-');
     await expect.poll(width).toBeLessThan(before * 1.1);
+    expect(await serious(page)).toEqual([]);
     await page.keyboard.press('Escape');
     await large.waitFor({ state: 'detached' });
+  });
+
+  it('headings have links, contents follow, code is copied, a newer version is offered, paper has only text', async () => {
+    const module = `/documents/${places.document}/module-src-heat`;
+    await page.goto(system.url + module);
+    const heading = page.getByRole('heading', { level: 2, name: 'Public API', exact: true });
+    await heading.hover();
+    await heading.getByRole('link', { name: 'Link to “Public API”' }).click();
+    expect(new URL(page.url()).hash).toBe('#public-api');
+    await page.getByRole('button', { name: 'Copy the code' }).first().click();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('pub fn boil(water: &mut Water)');
+    await page.emulateMedia({ media: 'print' });
+    expect(await page.getByRole('navigation').count()).toBe(0);
+    expect(await page.getByRole('button').count()).toBe(0);
+    await page.emulateMedia({ media: 'screen' });
+    await page.goto(`${system.url}/documents/${places.document}`);
+    const contents = page.getByRole('navigation', { name: 'On this page' });
+    for (const name of ['Languages', 'Modules', 'Packages']) {
+      await contents.getByRole('link', { name, exact: true }).click();
+      await expect.poll(() => contents.locator('[aria-current]').textContent()).toBe(name);
+    }
+    expect(await serious(page)).toEqual([]);
+
+    expect(await page.getByText('There is a newer version').count()).toBe(0);
+    const again = await call<{ id: string }>(system, 'POST', `/api/v1/repositories/${places.repository}/runs`, {});
+    const state = async () => (await call<{ state: string }>(system, 'GET', `/api/v1/runs/${again.id}`)).state;
+    await expect.poll(state, { timeout: 60_000 }).toBe('completed');
+    await page.goto(system.url + module);
+    await page.getByRole('link', { name: 'Read the newer one' }).click();
+    await page.waitForURL((url) => url.pathname.startsWith('/documents/') && !url.pathname.includes(places.document));
+    await page.getByRole('heading', { level: 1, name: 'kettle' }).waitFor();
+    await page.getByText('There is a newer version').waitFor({ state: 'detached' });
+  });
+
+  it('the keyboard gets past the masthead, and each stop is seen', async () => {
+    await page.goto(system.url);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await page.keyboard.press('Tab');
+    const focused = () =>
+      page.evaluate(() => {
+        const at = document.activeElement as HTMLElement;
+        const { outlineStyle, outlineWidth } = getComputedStyle(at);
+        return { text: at.textContent, id: at.id, seen: outlineStyle !== 'none' && outlineWidth !== '0px' };
+      });
+    expect(await focused()).toMatchObject({ text: 'Skip to the content', seen: true });
+    await page.keyboard.press('Enter');
+    expect((await focused()).id).toBe('content');
+    for (let step = 0; step < 5; step += 1) {
+      await page.keyboard.press('Tab');
+      expect((await focused()).seen, JSON.stringify(await focused())).toBe(true);
+    }
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    const slowest = await page.evaluate(() =>
+      Math.max(
+        ...[...document.querySelectorAll('*')].map((one) => parseFloat(getComputedStyle(one).transitionDuration)),
+      ),
+    );
+    expect(slowest).toBeLessThan(0.001);
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
   });
 
   it('a run is cancelled when that was meant, and run again', async () => {
@@ -320,6 +381,7 @@ describe('administration', () => {
     await page.getByRole('button', { name: 'Show the message' }).click();
     await page.getByText('Content', { exact: true }).waitFor();
     await page.locator('pre').filter({ hasText: '"url"' }).waitFor();
+    expect(await serious(page)).toEqual([]);
     await page.getByRole('button', { name: 'Send again' }).click();
     await page.getByText('The message is sent again.').waitFor();
     // Its cause is still there, so it comes back as another one.

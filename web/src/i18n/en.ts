@@ -15,6 +15,7 @@ export const en = {
   'nav.audit': 'Audit log',
   'nav.palette': 'Go to …',
   'nav.help': 'Keyboard shortcuts',
+  'nav.ctrl': 'Ctrl',
 
   'common.loading': 'Loading …',
   'common.retry': 'Try again',
@@ -84,6 +85,7 @@ export const en = {
   'status.done': 'done',
   'status.failed': 'failed',
   'status.cancelled': 'cancelled',
+  'status.unreached': 'not reached',
   'unit.files_one': '{n} file',
   'unit.files_other': '{n} files',
   'unit.symbols_one': '{n} symbol',
@@ -98,6 +100,8 @@ export const en = {
   'unit.modules_other': '{n} modules',
   'unit.failed_one': '{n} failed',
   'unit.failed_other': '{n} failed',
+  'unit.attempts_one': '{n} attempt',
+  'unit.attempts_other': '{n} attempts',
   'unit.of': '{done} of {total}',
 
   'state.queued': 'Queued',
@@ -405,7 +409,7 @@ export const en = {
   'settings.sessions_lead': 'Where you are signed in.',
   'settings.session_current': 'this one',
   'settings.session_seen': 'last seen {when}',
-  'settings.session_since': 'since {when}',
+  'settings.session_since': 'signed in {when}',
   'settings.session_end': 'End the session',
 
   'role.viewer': 'Viewer',
@@ -443,7 +447,6 @@ export const en = {
   'dead.lead': 'Messages that no worker could take. Mend the cause, then send them again.',
   'dead.empty': 'No dead letters',
   'dead.empty_text': 'Every message found its worker.',
-  'dead.attempts': 'Attempts',
   'dead.redeliver': 'Send again',
   'dead.redelivered': 'The message is sent again.',
   'dead.drop': 'Drop',

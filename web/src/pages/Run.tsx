@@ -67,7 +67,7 @@ function Open({ run }: { run: RunRow }) {
           <StateBadge state={run.state} />
           {live.connected && !over && <Badge tone="busy">{t('run.live')}</Badge>}
           <Link to="/repositories/$repository" params={{ repository: run.repository_id }} className="link">
-            {name}
+            {t('runs.repository')}
           </Link>
           <span>{run.ref || t('common.default_branch')}</span>
           {run.commit && <code className="font-mono text-xs">{run.commit.slice(0, 10)}</code>}
@@ -188,6 +188,7 @@ function Tasks({ items }: { items: Task[] }) {
   const [errorsOnly, setErrorsOnly] = useState(false);
   const [all, setAll] = useState(false);
   const wrong = items.filter((one) => one.state === 'failed');
+  const tried = items.some((one) => one.attempts);
   const shown = errorsOnly ? wrong : items;
   const visible = all ? shown : shown.slice(0, MANY);
   return (
@@ -211,14 +212,14 @@ function Tasks({ items }: { items: Task[] }) {
       {items.length === 0 ? (
         <p className="text-soft">{t('run.no_tasks')}</p>
       ) : (
-        <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t('run.tasks')}>
+        <div className="relative overflow-x-auto" tabIndex={0} role="group" aria-label={t('run.tasks')}>
           <table className="table">
             <thead>
               <tr>
                 <th>{t('run.kind')}</th>
                 <th>{t('run.task')}</th>
                 <th>{t('runs.state')}</th>
-                <th className="number">{t('run.attempts')}</th>
+                {tried && <th className="number">{t('run.attempts')}</th>}
                 <th>{t('run.updated')}</th>
               </tr>
             </thead>
@@ -233,7 +234,7 @@ function Tasks({ items }: { items: Task[] }) {
                   <td>
                     <StateBadge state={one.state} />
                   </td>
-                  <td className="number">{one.attempts ? n(one.attempts) : ''}</td>
+                  {tried && <td className="number">{one.attempts ? n(one.attempts) : ''}</td>}
                   <td className="text-xs text-faint">{one.updated_at && <Ago at={one.updated_at} />}</td>
                 </tr>
               ))}

@@ -126,7 +126,7 @@ function SourceFile({ repository, path, commit, entry }: FileProps) {
                     />
                   </span>
                 </div>
-                <div className="h-[calc(100dvh-9rem)] min-h-96 overflow-hidden rounded-b-md border border-t-0 border-rule">
+                <div className="overflow-hidden rounded-b-md border border-t-0 border-rule">
                   <CodeView
                     text={found.text}
                     language={found.language}
@@ -143,6 +143,7 @@ function SourceFile({ repository, path, commit, entry }: FileProps) {
                       })
                     }
                     label={path}
+                    className="max-h-[calc(100dvh-9rem)]"
                   />
                 </div>
               </div>

@@ -25,8 +25,8 @@ export default function Users() {
       <Loaded of={list}>
         {({ pages }) => (
           <>
-            <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t('users.title')}>
-              <table className="table">
+            <div className="relative overflow-x-auto" tabIndex={0} role="group" aria-label={t('users.title')}>
+              <table className="table cards">
                 <thead>
                   <tr>
                     <th>{t('users.name')}</th>
@@ -80,32 +80,39 @@ function Row({ user }: { user: User }) {
         <span className="font-semibold">{user.display_name}</span>
         {user.external_id && <p className="text-xs break-all text-faint">{user.external_id}</p>}
       </td>
-      <td>
-        {administer && user.role_source === 'local' && !myself ? (
-          <select
-            aria-label={t('users.role_of', { name: user.display_name })}
-            value={user.role}
-            disabled={change.isPending}
-            onChange={(event) => change.mutate({ role: event.target.value as Role })}
-            className={`${inputClass} w-auto! py-1!`}
-          >
-            {ROLES.map((role) => (
-              <option key={role} value={role}>
-                {t(`role.${role}`)}
-              </option>
-            ))}
-          </select>
-        ) : (
-          <>
-            {t(`role.${user.role}`)} <span className="text-xs text-faint">{t(`users.source.${user.role_source}`)}</span>
-          </>
-        )}
+      <td data-label={t('users.role')}>
+        <span>
+          {administer && user.role_source === 'local' && !myself ? (
+            <select
+              aria-label={t('users.role_of', { name: user.display_name })}
+              value={user.role}
+              disabled={change.isPending}
+              onChange={(event) => change.mutate({ role: event.target.value as Role })}
+              className={`${inputClass} w-auto! py-1!`}
+            >
+              {ROLES.map((role) => (
+                <option key={role} value={role}>
+                  {t(`role.${role}`)}
+                </option>
+              ))}
+            </select>
+          ) : (
+            <>
+              {t(`role.${user.role}`)}{' '}
+              <span className="text-xs text-faint">{t(`users.source.${user.role_source}`)}</span>
+            </>
+          )}
+        </span>
       </td>
-      <td>
-        <Badge tone={user.active ? 'good' : 'bad'}>{t(user.active ? 'users.active' : 'users.inactive')}</Badge>
+      <td data-label={t('users.state')}>
+        <span>
+          <Badge tone={user.active ? 'good' : 'bad'}>{t(user.active ? 'users.active' : 'users.inactive')}</Badge>
+        </span>
       </td>
-      <td className="text-xs text-faint">{user.last_seen_at ? <Ago at={user.last_seen_at} /> : t('common.never')}</td>
-      <td className="text-right">
+      <td data-label={t('users.seen')} className="text-xs text-faint">
+        {user.last_seen_at ? <Ago at={user.last_seen_at} /> : t('common.never')}
+      </td>
+      <td className="text-right max-sm:pt-2">
         {administer && !myself && (
           <Button
             small

@@ -32,8 +32,9 @@ export function TryOut({ draft, template, name, unsaved }: Props) {
     output_language: language as string,
     model: '',
   });
+  const known = repositories.data ?? [];
   const set = (part: Partial<typeof form>) => setForm((before) => ({ ...before, ...part }));
-  const repository = form.repository || repositories.data?.[0]?.id || '';
+  const repository = form.repository || (known.find((one) => one.commit) ?? known[0])?.id || '';
   const query = form.query.trim() || name;
   const model = form.model.trim() || undefined;
 

@@ -65,7 +65,7 @@ export function Contents({ of, version }: { of: RefObject<HTMLElement | null>; v
               href={`#${one.id}`}
               title={one.text}
               aria-current={one.id === current ? 'location' : undefined}
-              className={`-ml-px block truncate border-l-2 py-0.5 no-underline ${one.level === 3 ? 'pl-6' : 'pl-3'} ${
+              className={`-ml-px block border-l-2 py-0.5 leading-snug break-words no-underline ${one.level === 3 ? 'pl-6' : 'pl-3'} ${
                 one.id === current ? 'border-accent text-ink' : 'border-transparent text-faint hover:text-ink'
               }`}
             >

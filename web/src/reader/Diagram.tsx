@@ -1,4 +1,5 @@
 import { lazy, Suspense, useMemo, useState } from 'react';
+import { createPortal } from 'react-dom';
 import { path } from '../api/client.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useLook } from '../lib/theme.ts';
@@ -12,6 +13,7 @@ export function Diagram({ document, code, title }: { document: string; code: str
   const { t } = useI18n();
   const look = useLook();
   const [failed, setFailed] = useState(false);
+  const [drawn, setDrawn] = useState(false);
   const [enlarged, setEnlarged] = useState(false);
   const hash = useMemo(() => sha256(code).slice(0, 32), [code]);
   const source = (
@@ -37,7 +39,14 @@ export function Diagram({ document, code, title }: { document: string; code: str
         onClick={() => setEnlarged(true)}
         className="group relative block max-w-full cursor-zoom-in rounded-md border border-rule bg-sheet p-3 hover:border-rule-strong"
       >
-        <img src={src} alt={name} loading="lazy" onError={() => setFailed(true)} className="max-w-full" />
+        <img
+          src={src}
+          alt={name}
+          loading="lazy"
+          onLoad={() => setDrawn(true)}
+          onError={() => setFailed(true)}
+          className={`max-w-full ${drawn ? '' : 'h-32 w-80'}`}
+        />
         <span className="absolute top-1.5 right-1.5 rounded-sm bg-paper p-1 text-faint opacity-0 group-hover:opacity-100 group-focus-visible:opacity-100 print:hidden">
           <Icon name="enlarge" />
         </span>
@@ -46,11 +55,14 @@ export function Diagram({ document, code, title }: { document: string; code: str
         <summary>{t('reader.diagram_source')}</summary>
         <div className="mt-2">{source}</div>
       </details>
-      {enlarged && (
-        <Suspense>
-          <Enlarged src={src} title={name} onClose={() => setEnlarged(false)} />
-        </Suspense>
-      )}
+      {enlarged &&
+        // Beside the page, whose text has a look of its own.
+        createPortal(
+          <Suspense>
+            <Enlarged src={src} title={name} onClose={() => setEnlarged(false)} />
+          </Suspense>,
+          window.document.body,
+        )}
     </figure>
   );
 }

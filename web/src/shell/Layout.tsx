@@ -8,7 +8,7 @@ import { rights } from '../lib/me.ts';
 import { Cup } from '../ui/State.tsx';
 import { notifyProblem, Toasts } from '../ui/Toast.tsx';
 import { Icon, type IconName } from './Icon.tsx';
-import { keyReader } from './keys.ts';
+import { keyReader, modifier } from './keys.ts';
 
 const Palette = lazy(() => import('./Palette.tsx'));
 const Help = lazy(() => import('./Help.tsx'));
@@ -63,7 +63,7 @@ function Masthead({ onPalette, onHelp }: { onPalette: () => void; onHelp: () => 
         </Link>
         <p className="hidden text-xs text-faint md:block">
           {day(new Date())}
-          {who && ` · ${who.workspace_name}`}
+          {who && who.workspace_name !== 'default' && ` · ${who.workspace_name}`}
         </p>
         <div className="flex items-center gap-1">
           <button
@@ -74,7 +74,7 @@ function Masthead({ onPalette, onHelp }: { onPalette: () => void; onHelp: () => 
             <Icon name="search" />
             <span className="hidden sm:inline">{t('nav.palette')}</span>
             <span className="sr-only sm:hidden">{t('nav.palette')}</span>
-            <kbd className="hidden font-mono text-2xs sm:inline">Ctrl K</kbd>
+            <kbd className="hidden font-mono text-2xs sm:inline">{modifier(t)} K</kbd>
           </button>
           <button
             type="button"

@@ -14,7 +14,7 @@ interface Props {
 /** The four stages of a run, each with what it has made. */
 export function Strip({ stages, live = {}, label, wide = false, announce = false }: Props) {
   const { t, n, count, duration } = useI18n();
-  const begun = stages.filter(({ status }) => status !== 'waiting');
+  const begun = stages.filter(({ status }) => !['waiting', 'unreached'].includes(status));
   const spoken = begun.map(({ name, status }) =>
     t('stage.said', { stage: t(`stage.${name}`), status: t(`status.${status}`) }),
   );
@@ -29,7 +29,7 @@ export function Strip({ stages, live = {}, label, wide = false, announce = false
         {stages.map((stage) => {
           const heard = live[stage.name];
           const said =
-            stage.count !== undefined && (stage.status === 'done' || !heard?.total)
+            stage.count !== undefined && (stage.status === 'done' || (stage.count > 0 && !heard?.total))
               ? count(`unit.${stage.unit}`, stage.count)
               : heard?.total && stage.status === 'running'
                 ? t('unit.of', { done: n(heard.done), total: n(heard.total) })
@@ -48,7 +48,9 @@ export function Strip({ stages, live = {}, label, wide = false, announce = false
                 />
               </div>
               <div className="mt-1 flex flex-col text-2xs leading-snug sm:flex-row sm:flex-wrap sm:gap-x-1.5">
-                <span className={`font-semibold ${stage.status === 'waiting' ? 'text-faint' : 'text-ink'}`}>
+                <span
+                  className={`font-semibold ${['waiting', 'unreached'].includes(stage.status) ? 'text-faint' : 'text-ink'}`}
+                >
                   {t(`stage.${stage.name}`)}
                 </span>
                 <span className={`${stage.status === 'failed' ? 'text-danger' : 'text-faint'}`}>{said}</span>

@@ -71,7 +71,9 @@ export function Webhooks({ repository }: { repository: string }) {
                 className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-rule py-3 first:pt-0"
               >
                 <span className="font-semibold">{PROVIDERS[hook.provider as Provider]}</span>
-                <code className="min-w-0 flex-1 font-mono text-xs break-all">{addressOf(hook)}</code>
+                <code className="min-w-0 flex-1 basis-72 font-mono text-xs break-all max-sm:order-1 max-sm:basis-full">
+                  {addressOf(hook)}
+                </code>
                 {hook.last_delivery_at && (
                   <span className="text-xs text-faint">
                     <Ago at={hook.last_delivery_at} /> {hook.last_status && <Badge>{hook.last_status}</Badge>}
