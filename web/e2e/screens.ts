@@ -81,6 +81,12 @@ for (const theme of ['light', 'dark'] as const) {
       const shoot = async (name: string) => {
         await page.waitForLoadState('networkidle').catch(() => undefined);
         await page.evaluate(() => document.fonts.ready);
+        // Diagrams are drawn when they are first asked for, and asked for when they come into sight.
+        await page.waitForFunction(() =>
+          [...document.images].every(
+            (image) => image.complete || image.getBoundingClientRect().top > window.innerHeight,
+          ),
+        );
         await page.waitForTimeout(250);
         const picture = smaller(await page.screenshot({ animations: 'disabled' }));
         expect(picture.length, name).toBeLessThan(MAX_BYTES);

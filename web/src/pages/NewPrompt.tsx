@@ -96,9 +96,11 @@ function Open({ origin }: { origin: Template | undefined }) {
             </Button>
           </div>
         </form>
-        <Section title={t('prompts.preview')}>
-          <TryOut draft={draft} name={name || t('prompts.add')} unsaved />
-        </Section>
+        <div>
+          <Section title={t('prompts.preview')}>
+            <TryOut draft={draft} name={name || t('prompts.add')} unsaved />
+          </Section>
+        </div>
       </div>
     </Page>
   );

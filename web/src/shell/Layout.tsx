@@ -202,7 +202,7 @@ function Account() {
       }}
     >
       <summary
-        aria-label={who.display_name}
+        aria-label={`${initials} · ${who.display_name}`}
         className="flex size-8 list-none items-center justify-center rounded-full bg-walnut font-display text-sm text-[#f5ead9] [&::-webkit-details-marker]:hidden"
       >
         {initials}
