@@ -67,16 +67,21 @@ export default function Repository() {
               {t('repository.open')}
             </Link>
           )}
-          <Link
-            to="/repositories/$repository/source/$"
-            params={{ repository: id, _splat: '' }}
-            className={buttonClass()}
-          >
-            {t('repository.source')}
-          </Link>
-          <Link to="/search" search={{ repository: id }} className={buttonClass()}>
-            {t('repository.search')}
-          </Link>
+          {/* What was never read has no source and nothing to find. */}
+          {commit && (
+            <>
+              <Link
+                to="/repositories/$repository/source/$"
+                params={{ repository: id, _splat: '' }}
+                className={buttonClass()}
+              >
+                {t('repository.source')}
+              </Link>
+              <Link to="/search" search={{ repository: id }} className={buttonClass()}>
+                {t('repository.search')}
+              </Link>
+            </>
+          )}
         </>
       }
     >
@@ -152,7 +157,8 @@ export default function Repository() {
                       <StateBadge state={one.state} />
                       <span className="text-xs text-faint">
                         {one.commit && <code className="font-mono">{one.commit.slice(0, 10)}</code>}
-                        {isOver(one.state) && one.seconds !== undefined && ` · ${duration(one.seconds)}`}
+                        {one.commit && isOver(one.state) && one.seconds !== undefined && ' · '}
+                        {isOver(one.state) && one.seconds !== undefined && duration(one.seconds)}
                       </span>
                     </li>
                   ))}

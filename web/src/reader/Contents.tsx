@@ -7,8 +7,8 @@ interface Heading {
   level: number;
 }
 
-/** How far down the window a heading counts as read. */
-const READ = 0.25;
+/** How far down the window a heading counts as read: a little below where a link to it puts it. */
+const READ_PX = 120;
 
 /** The headings of what is on the page; the one that is being read is marked, and stays in sight. */
 export function Contents({ of, version }: { of: RefObject<HTMLElement | null>; version: string }) {
@@ -30,11 +30,10 @@ export function Contents({ of, version }: { of: RefObject<HTMLElement | null>; v
     const look = () => {
       frame = 0;
       const { scrollHeight, clientHeight, scrollTop } = document.documentElement;
-      const line = clientHeight * READ;
-      const above = found.filter((one) => one.getBoundingClientRect().top <= line);
+      const above = found.filter((one) => one.getBoundingClientRect().top <= READ_PX);
       // The last ones may never come up so far.
       const atEnd = scrollHeight > clientHeight && scrollTop + clientHeight >= scrollHeight - 2;
-      setCurrent((atEnd ? found.at(-1) : above.at(-1))?.id ?? '');
+      setCurrent((atEnd ? found.at(-1) : (above.at(-1) ?? found[0]))?.id ?? '');
     };
     const onScroll = () => {
       frame ||= requestAnimationFrame(look);
