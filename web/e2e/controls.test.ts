@@ -261,7 +261,7 @@ describe('a repository', () => {
     }
     expect(await serious(page)).toEqual([]);
 
-    expect(await page.getByText('There is a newer version').count()).toBe(0);
+    // Pushes may have made some already; the newest is what counts.
     const again = await call<{ id: string }>(system, 'POST', `/api/v1/repositories/${places.repository}/runs`, {});
     const state = async () => (await call<{ state: string }>(system, 'GET', `/api/v1/runs/${again.id}`)).state;
     await expect.poll(state, { timeout: 60_000 }).toBe('completed');
