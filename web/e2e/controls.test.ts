@@ -226,6 +226,7 @@ describe('a repository', () => {
     const picture = page.locator('article figure img');
     await picture.scrollIntoViewIfNeeded();
     await expect.poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(100);
+    await expect.poll(async () => (await picture.boundingBox())?.width).toBeGreaterThan(100);
     await page.getByRole('button', { name: 'Enlarge the diagram' }).click();
     const large = page.getByRole('dialog').locator('img');
     const width = async () => (await large.boundingBox())?.width ?? 0;
@@ -268,7 +269,7 @@ describe('a repository', () => {
     await page.goto(system.url + module);
     await page.getByRole('link', { name: 'Read the newer one' }).click();
     await page.waitForURL((url) => url.pathname.startsWith('/documents/') && !url.pathname.includes(places.document));
-    await page.getByRole('heading', { level: 1, name: 'kettle' }).waitFor();
+    await page.getByRole('heading', { level: 1, name: 'Module src/heat' }).waitFor();
     await page.getByText('There is a newer version').waitFor({ state: 'detached' });
   });
 

@@ -9,6 +9,8 @@ import { type System, startSystem } from './system.ts';
 
 const OUT = join(import.meta.dirname, '../../docs/screens');
 const MAX_BYTES = 150 * 1024;
+/** Part of the name of those to be taken again; all without it. */
+const { SCREENS = '' } = process.env;
 
 let system: System;
 let browser: Browser;
@@ -20,7 +22,8 @@ beforeAll(async () => {
   places = await documented(system);
   await furnish();
   mkdirSync(OUT, { recursive: true });
-  for (const name of readdirSync(OUT).filter((file) => file.endsWith('.png'))) rmSync(join(OUT, name));
+  for (const name of readdirSync(OUT).filter((file) => file.endsWith('.png') && file.includes(SCREENS)))
+    rmSync(join(OUT, name));
 });
 
 afterAll(async () => {
@@ -79,6 +82,7 @@ for (const theme of ['light', 'dark'] as const) {
       });
       const page = await context.newPage();
       const shoot = async (name: string) => {
+        if (!name.includes(SCREENS)) return;
         await page.waitForLoadState('networkidle').catch(() => undefined);
         await page.evaluate(() => document.fonts.ready);
         // Diagrams are drawn when they are first asked for, and asked for when they come into sight.
@@ -97,6 +101,7 @@ for (const theme of ['light', 'dark'] as const) {
       await shoot('sign-in');
       await signIn(page, system.url, system.token);
       for (const [name, path] of Object.entries({ ...pages(places), ...more })) {
+        if (!name.includes(SCREENS)) continue;
         await page.goto(system.url + path);
         await page.getByRole('heading', { level: 1 }).first().waitFor();
         await page

@@ -41,7 +41,7 @@ export default function Reader() {
   if (!current) {
     return (
       <Page title={t('problem.not_found_title')} lead={t('problem.not_found')}>
-        <Link to={READER} params={{ document: id }} className="link">
+        <Link to={READER} params={{ document: id, slug: undefined }} className="link">
           {found.data.title}
         </Link>
       </Page>
@@ -151,7 +151,7 @@ function Open({ document, pages, current }: { document: Document; pages: PageEnt
             <PageTree document={document.id} pages={pages} current={current.slug} />
           </div>
         )}
-        <Renewal document={document} />
+        <Renewal document={document} slug={current.slug} />
         <Loaded of={page}>
           {({ state, markdown, failure_reason }) => (
             <article ref={article} className="prose">

@@ -13,7 +13,8 @@ export function Diagram({ document, code, title }: { document: string; code: str
   const { t } = useI18n();
   const look = useLook();
   const [failed, setFailed] = useState(false);
-  const [drawn, setDrawn] = useState(false);
+  // A drawing has a shape and no size of its own: in a box that is as wide as what it holds, it would be nothing.
+  const [width, setWidth] = useState<number>();
   const [enlarged, setEnlarged] = useState(false);
   const hash = useMemo(() => sha256(code).slice(0, 32), [code]);
   const source = (
@@ -43,9 +44,10 @@ export function Diagram({ document, code, title }: { document: string; code: str
           src={src}
           alt={name}
           loading="lazy"
-          onLoad={() => setDrawn(true)}
+          onLoad={({ currentTarget }) => setWidth(currentTarget.naturalWidth)}
           onError={() => setFailed(true)}
-          className={`max-w-full ${drawn ? '' : 'h-32 w-80'}`}
+          className={`max-w-full ${width ? '' : 'h-32 w-80'}`}
+          style={width ? { width: `${width}px` } : undefined}
         />
         <span className="absolute top-1.5 right-1.5 rounded-sm bg-paper p-1 text-faint opacity-0 group-hover:opacity-100 group-focus-visible:opacity-100 print:hidden">
           <Icon name="enlarge" />

@@ -5,7 +5,7 @@ import type { Document } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 
 /** Says when what is read is not complete yet, is being renewed, or was. */
-export function Renewal({ document }: { document: Document }) {
+export function Renewal({ document, slug }: { document: Document; slug: string }) {
   const { t, n } = useI18n();
   const siblings = useQuery({
     ...documents(document.repository_id),
@@ -30,7 +30,7 @@ export function Renewal({ document }: { document: Document }) {
     return (
       <p role="status" className={box}>
         {t('reader.newer')}{' '}
-        <Link to="/documents/$document/{-$slug}" params={{ document: written.id }} className="link font-semibold">
+        <Link to="/documents/$document/{-$slug}" params={{ document: written.id, slug }} className="link font-semibold">
           {t('reader.newer_open')}
         </Link>
       </p>
