@@ -45,16 +45,17 @@ export async function call<T>(system: System, method: string, path: string, body
 }
 
 /** Documents the repository and says where its things are. */
-export async function documented(system: System): Promise<Places> {
-  const list = await call<{ items: { id: string; latest_run_id: string }[] }>(system, 'GET', '/api/v1/repositories');
-  let found = list.items[0];
+export async function documented(system: System, url = system.repository): Promise<Places> {
+  type Known = { id: string; url: string; latest_run_id: string };
+  const list = await call<{ items: Known[] }>(system, 'GET', '/api/v1/repositories');
+  let found: Omit<Known, 'url'> | undefined = list.items.find((one) => one.url === url);
   if (!found) {
     const added = await call<{ repository: { id: string }; run: { id: string } }>(
       system,
       'POST',
       '/api/v1/repositories',
       {
-        url: system.repository,
+        url,
       },
     );
     found = { id: added.repository.id, latest_run_id: added.run.id };

@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { freePort, type Provider, startProvider } from './provider.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -13,6 +14,12 @@ export interface System {
   token: string;
   /** The address of the repository. */
   repository: string;
+  /** A second, very small one. */
+  small: string;
+  /** Where both are served, without an end. */
+  host: string;
+  /** Who lets people in besides tokens, if that was asked for. */
+  provider?: Provider;
   /** What the system has said. */
   log: () => string;
   /** Makes a user of a role and answers a token of it. */
@@ -62,6 +69,25 @@ function write(folder: string, path: string, text: string): void {
   writeFileSync(join(folder, path), text);
 }
 
+/** A program of two modules that use each other: just enough for a diagram. */
+function smallRepository(folder: string): void {
+  const work = join(folder, 'small');
+  write(work, 'README.md', '# Kettle\n\nKettle boils water and keeps it warm.\n');
+  write(work, 'Cargo.toml', '[package]\nname = "kettle"\nversion = "0.1.0"\nedition = "2021"\n');
+  write(work, 'src/lib.rs', '//! Boils water.\n\npub mod heat;\npub mod water;\n');
+  write(
+    work,
+    'src/heat/mod.rs',
+    '//! Heat.\n\nuse crate::water::Water;\n\n/// Brings water to a temperature.\npub fn boil(water: &mut Water) {\n    water.degrees = 100;\n}\n',
+  );
+  write(
+    work,
+    'src/water/mod.rs',
+    '//! Water.\n\n/// As much as there is, as warm as it is.\npub struct Water {\n    pub degrees: u8,\n}\n',
+  );
+  commit(work, join(folder, 'www/kettle.git'));
+}
+
 /** A small program with enough files that its stages can be watched. */
 function repository(folder: string): void {
   const work = join(folder, 'work');
@@ -101,16 +127,18 @@ function repository(folder: string): void {
       `"""Sorts lot ${n}."""\n\n\ndef weigh_${n}(${parameters}):\n    """The weight of lot ${n}."""\n    total = 0\n${body}\n    return total\n`,
     );
   }
+  commit(work, join(folder, 'www/roastery.git'));
+}
+
+function commit(work: string, bare: string): void {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', work, '-c', 'user.name=Test', '-c', 'user.email=test@localhost', ...args], {
       stdio: 'pipe',
     });
   git('init', '--quiet', '--initial-branch=main');
   git('add', '.');
-  git('commit', '--quiet', '-m', 'Roastery');
-  execFileSync('git', ['clone', '--quiet', '--bare', '--no-hardlinks', work, join(folder, 'www/roastery.git')], {
-    stdio: 'pipe',
-  });
+  git('commit', '--quiet', '-m', 'Everything');
+  execFileSync('git', ['clone', '--quiet', '--bare', '--no-hardlinks', work, bare], { stdio: 'pipe' });
 }
 
 /** Users come from a provider; the all-in-one has none, so one is written into its database. */
@@ -136,12 +164,13 @@ function addUser(data: string, role: string): string {
   return secret;
 }
 
-export async function startSystem(): Promise<System> {
+export async function startSystem({ withProvider = false } = {}): Promise<System> {
   const folder = mkdtempSync(join(tmpdir(), 'caffeine-web-'));
   // The database does not run as root and has to reach its folder.
   chmodSync(folder, 0o755);
   const data = join(folder, 'data');
   repository(folder);
+  smallRepository(folder);
   const config = join(folder, 'gitconfig');
   writeFileSync(config, '[safe]\n\tdirectory = *\n');
   const git = await start(
@@ -151,11 +180,26 @@ export async function startSystem(): Promise<System> {
     /^(http:\/\/\S+)/m,
   );
   const address = git.found[1] ?? '';
-  const args = ['up', '--data', data, '--listen', '127.0.0.1:0', '--allow-host', address.replace('http://', '')];
   const tools = process.env.CAFFEINE_TOOLS ?? join(root, '.tools');
+  const provider = withProvider ? await startProvider(tools) : undefined;
+  // A provider sends people back to an address that is known before the system has one.
+  const listen = `127.0.0.1:${provider ? await freePort() : 0}`;
+  const args = ['up', '--data', data, '--listen', listen, '--allow-host', address.replace('http://', '')];
   // The journey looks at more pages in a minute than a person.
-  const env = { CAFFEINE_TOOLS: tools, CAFFEINE_GATEWAY_RATE_READ: '0', CAFFEINE_GATEWAY_RATE_WRITE: '0' };
+  const env: NodeJS.ProcessEnv = {
+    CAFFEINE_TOOLS: tools,
+    CAFFEINE_GATEWAY_RATE_READ: '0',
+    CAFFEINE_GATEWAY_RATE_WRITE: '0',
+  };
+  if (provider) {
+    env.CAFFEINE_GATEWAY_PUBLIC_URL = `http://${listen}`;
+    env.CAFFEINE_GATEWAY_OIDC_ISSUER = provider.issuer;
+    env.CAFFEINE_GATEWAY_OIDC_CLIENT_ID = 'caffeine';
+    env.CAFFEINE_GATEWAY_OIDC_CLIENT_SECRET = 'a secret of the tests';
+    env.CAFFEINE_GATEWAY_OIDC_NAME = 'Corp';
+  }
   const up = await start('caffeine', args, env, /^ *web +(http:\/\/[^/\s]+)/m).catch(async (error) => {
+    provider?.stop();
     await stopped(git.child);
     throw error;
   });
@@ -163,9 +207,13 @@ export async function startSystem(): Promise<System> {
     url: up.found[1] ?? '',
     token: readFileSync(join(data, 'admin-token'), 'utf8').trim(),
     repository: `${address}/roastery.git`,
+    small: `${address}/kettle.git`,
+    host: address,
+    provider,
     log: up.log,
     tokenOf: (role) => addUser(data, role),
     stop: async () => {
+      provider?.stop();
       await stopped(up.child);
       await stopped(git.child);
       rmSync(folder, { recursive: true, force: true });

@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['*.test.ts'],
     testTimeout: 150_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 20_000 } },
     fileParallelism: false,
     // One journey: what comes later needs what came before.
     sequence: { concurrent: false, shuffle: false },

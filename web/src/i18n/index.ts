@@ -23,8 +23,11 @@ export function localised(language: Language) {
   const number = new Intl.NumberFormat(language);
   const plural = new Intl.PluralRules(language);
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
-  const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
-  const day = new Intl.DateTimeFormat(language, { dateStyle: 'full' });
+  // Dates in the way of the reader's country: 8:06 PM in one English is 20:06 in another.
+  const region =
+    typeof navigator === 'undefined' ? undefined : navigator.languages.find((one) => one.startsWith(language));
+  const moment = new Intl.DateTimeFormat(region ?? language, { dateStyle: 'medium', timeStyle: 'short' });
+  const day = new Intl.DateTimeFormat(region ?? language, { dateStyle: 'full' });
   const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 
   const t = (key: Key, values: Values = {}): string => fill(dictionary[key], values);

@@ -47,3 +47,29 @@ export function languageOf(path: string): string {
   if (/^Dockerfile/.test(name)) return 'dockerfile';
   return BY_ENDING[name.slice(name.lastIndexOf('.') + 1).toLowerCase()] ?? 'text';
 }
+
+/** How languages write themselves, where that is more than a capital letter. */
+const WRITTEN: Record<string, string> = {
+  bash: 'Bash',
+  c_sharp: 'C#',
+  cpp: 'C++',
+  csharp: 'C#',
+  css: 'CSS',
+  html: 'HTML',
+  javascript: 'JavaScript',
+  json: 'JSON',
+  jsx: 'JSX',
+  php: 'PHP',
+  proto: 'Protobuf',
+  scss: 'SCSS',
+  sql: 'SQL',
+  toml: 'TOML',
+  tsx: 'TSX',
+  typescript: 'TypeScript',
+  xml: 'XML',
+  yaml: 'YAML',
+};
+
+export function languageName(language: string): string {
+  return WRITTEN[language] ?? language.charAt(0).toUpperCase() + language.slice(1);
+}

@@ -78,8 +78,8 @@ describe('the pipeline', () => {
 
   it('shows where a run has ended too early', () => {
     const stages = { clone: { files: 4, seconds: 1 }, analyse: {}, index: {}, write: {} };
-    expect(statuses(run({ state: 'failed', stages }))).toEqual(['done', 'failed', 'failed', 'failed']);
-    expect(statuses(run({ state: 'cancelled', stages }))).toEqual(['done', 'cancelled', 'cancelled', 'cancelled']);
+    expect(statuses(run({ state: 'failed', stages }))).toEqual(['done', 'failed', 'failed', 'unreached']);
+    expect(statuses(run({ state: 'cancelled', stages }))).toEqual(['done', 'cancelled', 'cancelled', 'unreached']);
   });
 
   it('never goes back, and is full only when it is done', () => {

@@ -3,7 +3,7 @@ import type { Run, RunEvent } from '../api/schema.ts';
 
 export const STAGES = ['clone', 'analyse', 'index', 'write'] as const;
 export type StageName = (typeof STAGES)[number];
-export type StageStatus = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
+export type StageStatus = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled' | 'unreached';
 
 /** What a stage has said of itself since the page was opened. */
 export interface Progress {
@@ -46,7 +46,10 @@ export function strip(run: Run, live: LiveProgress = {}): StageView[] {
     clone: run.state !== 'queued' && run.state !== 'pending',
     analyse: planned,
     index: planned,
-    write: documents.some((document) => document.state === 'writing' || isOver(document.state)),
+    // A document fails with its run, whether or not anybody has begun with it.
+    write:
+      (run.state !== 'failed' && documents.some((document) => isOver(document.state))) ||
+      documents.some((document) => document.state === 'writing' || (document.pages ?? 0) > 0),
   };
   const done = {
     clone: clone.seconds !== undefined,
@@ -67,16 +70,17 @@ export function strip(run: Run, live: LiveProgress = {}): StageView[] {
   } as const;
   return STAGES.map((name) => {
     const heard = live[name];
-    const status = done[name] ? 'done' : (ended(run.state) ?? (begun[name] || heard ? 'running' : 'waiting'));
+    const reached = begun[name] || heard !== undefined;
+    const status = done[name] ? 'done' : (ended(run.state, reached) ?? (reached ? 'running' : 'waiting'));
     return { name, status, share: share(status, heard, clone.batches), ...facts[name] };
   });
 }
 
-/** What becomes of a stage that had not ended when its run did. */
-function ended(state: string): StageStatus | undefined {
-  if (state === 'failed') return 'failed';
-  if (state === 'cancelled' || state === 'superseded') return 'cancelled';
-  return isOver(state) ? 'failed' : undefined;
+/** What becomes of a stage that had not ended when its run did: what it never came to has not failed. */
+function ended(state: string, reached: boolean): StageStatus | undefined {
+  if (!isOver(state)) return undefined;
+  if (!reached) return 'unreached';
+  return state === 'cancelled' || state === 'superseded' ? 'cancelled' : 'failed';
 }
 
 function share(status: StageStatus, heard: Progress | undefined, batches: number | undefined): number {

@@ -5,6 +5,7 @@ import { ApiProblem, api, data } from '../api/client.ts';
 import { credentials } from '../api/queries.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { Forbidden } from '../shell/Crash.tsx';
 import { Button } from '../ui/Button.tsx';
 import { CredentialForm } from '../ui/CredentialForm.tsx';
@@ -29,13 +30,11 @@ export default function AddRepository() {
   const test = useMutation({
     mutationFn: () => data(api.POST('/api/v1/repositories/test-connection', { body: { url, credential } })),
   });
-  const add = useMutation({
-    mutationFn: () =>
-      data(
-        api.POST('/api/v1/repositories', {
-          body: { url, credential, name: form.name.trim() || undefined, ref: form.ref.trim() || undefined },
-        }),
-      ),
+  const add = useOnce({
+    send: (header) => {
+      const body = { url, credential, name: form.name.trim() || undefined, ref: form.ref.trim() || undefined };
+      return data(api.POST('/api/v1/repositories', { params: { header: header(body) }, body }));
+    },
     onSuccess: ({ run }) => {
       // What is known already: the stages are there before the first answer about them.
       client.setQueryData(['run', run.id], run);

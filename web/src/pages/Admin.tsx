@@ -17,7 +17,7 @@ export default function Admin() {
   return (
     <>
       <nav aria-label={t('nav.admin')} className="mx-auto max-w-6xl px-4 pt-5 sm:px-8">
-        <ul className="flex flex-wrap gap-2">
+        <ul className="-ml-3 flex flex-wrap gap-x-1 gap-y-2 sm:gap-x-2">
           {PARTS.map(([to, key]) => (
             <li key={to}>
               <Link

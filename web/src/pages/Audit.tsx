@@ -43,7 +43,20 @@ export default function Audit() {
             )}
           </Field>
         ))}
-        <Button type="submit">{t('common.filter')}</Button>
+        <span className="flex gap-2">
+          <Button type="submit">{t('common.filter')}</Button>
+          {Object.values(filter).some(Boolean) && (
+            <Button
+              look="quiet"
+              onClick={() => {
+                setDraft({});
+                navigate({ to: '/admin/audit', search: {} });
+              }}
+            >
+              {t('common.show_all')}
+            </Button>
+          )}
+        </span>
       </form>
       <Loaded of={list}>
         {({ pages }) => {
@@ -51,8 +64,8 @@ export default function Audit() {
           if (items.length === 0) return <Empty title={t('audit.empty')} />;
           return (
             <>
-              <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t('audit.title')}>
-                <table className="table">
+              <div className="relative overflow-x-auto" tabIndex={0} role="group" aria-label={t('audit.title')}>
+                <table className="table cards">
                   <thead>
                     <tr>
                       <th>{t('audit.when')}</th>
@@ -66,23 +79,33 @@ export default function Audit() {
                   <tbody>
                     {items.map((one) => (
                       <tr key={one.entry}>
-                        <td className="text-xs whitespace-nowrap text-soft">{moment(one.occurred_at)}</td>
-                        <td>{one.actor_name ?? one.actor ?? '–'}</td>
-                        <td className="font-semibold whitespace-nowrap">{one.action}</td>
-                        <td className="text-xs">
-                          {one.object_kind}
-                          {one.object_id && <p className="font-mono text-2xs break-all text-faint">{one.object_id}</p>}
-                          {one.detail !== undefined && one.detail !== null && JSON.stringify(one.detail) !== '{}' && (
-                            <details className="text-faint">
-                              <summary>{t('common.details')}</summary>
-                              <pre className="max-w-md overflow-x-auto font-mono text-2xs whitespace-pre-wrap">
-                                {JSON.stringify(one.detail, null, 2)}
-                              </pre>
-                            </details>
-                          )}
+                        <td data-label={t('audit.when')} className="text-xs whitespace-nowrap text-soft">
+                          {moment(one.occurred_at)}
                         </td>
-                        <td className="font-mono text-2xs whitespace-nowrap text-faint">{one.ip}</td>
-                        <td className="font-mono text-2xs text-faint" title={one.hash}>
+                        <td data-label={t('audit.actor')}>{one.actor_name ?? one.actor ?? '–'}</td>
+                        <td data-label={t('audit.action')} className="font-semibold whitespace-nowrap">
+                          {one.action}
+                        </td>
+                        <td data-label={t('audit.object')} className="text-xs">
+                          <div>
+                            {one.object_kind}
+                            {one.object_id && (
+                              <p className="font-mono text-2xs break-all text-faint">{one.object_id}</p>
+                            )}
+                            {one.detail !== undefined && one.detail !== null && JSON.stringify(one.detail) !== '{}' && (
+                              <details className="text-faint">
+                                <summary>{t('common.details')}</summary>
+                                <pre className="max-w-md overflow-x-auto font-mono text-2xs whitespace-pre-wrap">
+                                  {JSON.stringify(one.detail, null, 2)}
+                                </pre>
+                              </details>
+                            )}
+                          </div>
+                        </td>
+                        <td data-label={t('audit.from')} className="font-mono text-2xs whitespace-nowrap text-faint">
+                          {one.ip}
+                        </td>
+                        <td data-label={t('audit.hash')} className="font-mono text-2xs text-faint" title={one.hash}>
                           {one.hash.slice(0, 8)}
                         </td>
                       </tr>

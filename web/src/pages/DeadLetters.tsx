@@ -47,7 +47,7 @@ export default function DeadLetters() {
 }
 
 function Row({ letter }: { letter: DeadLetter }) {
-  const { t, n, bytes } = useI18n();
+  const { t, count, bytes } = useI18n();
   const { administer } = useRights();
   const client = useQueryClient();
   const [open, setOpen] = useState(false);
@@ -80,7 +80,7 @@ function Row({ letter }: { letter: DeadLetter }) {
         <span className="font-display text-lg">{letter.stage}</span>
         <Badge tone="bad">{letter.code}</Badge>
         <span className="text-xs text-faint">
-          <Ago at={letter.died_at} /> · {t('dead.attempts')} {n(letter.attempts)} · {bytes(letter.bytes)}
+          <Ago at={letter.died_at} /> · {count('unit.attempts', letter.attempts)} · {bytes(letter.bytes)}
           {letter.run && (
             <>
               {' · '}

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { ApiProblem, api, data } from '../api/client.ts';
@@ -6,6 +6,7 @@ import { prompt } from '../api/queries.ts';
 import type { Template } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { lint } from '../lib/template.ts';
 import { type Draft, Editor } from '../prompts/Editor.tsx';
 import { TryOut } from '../prompts/TryOut.tsx';
@@ -33,13 +34,11 @@ function Open({ origin }: { origin: Template | undefined }) {
   const [name, setName] = useState(origin ? t('prompts.copy_name', { name: origin.name }) : '');
   const [description, setDescription] = useState(origin?.description ?? '');
   const [draft, setDraft] = useState<Draft>({ system: version?.system ?? '', body: version?.body ?? '{code}\n' });
-  const add = useMutation({
-    mutationFn: () =>
-      data(
-        api.POST('/api/v1/prompts', {
-          body: { name: name.trim(), description: description.trim() || undefined, ...draft },
-        }),
-      ),
+  const add = useOnce({
+    send: (header) => {
+      const body = { name: name.trim(), description: description.trim() || undefined, ...draft };
+      return data(api.POST('/api/v1/prompts', { params: { header: header(body) }, body }));
+    },
     onSuccess: (made) => {
       client.invalidateQueries({ queryKey: ['prompts'] });
       navigate({ to: '/prompts/$template', params: { template: made.id } });
@@ -97,9 +96,11 @@ function Open({ origin }: { origin: Template | undefined }) {
             </Button>
           </div>
         </form>
-        <Section title={t('prompts.preview')}>
-          <TryOut draft={draft} name={name || t('prompts.add')} unsaved />
-        </Section>
+        <div>
+          <Section title={t('prompts.preview')}>
+            <TryOut draft={draft} name={name || t('prompts.add')} unsaved />
+          </Section>
+        </div>
       </div>
     </Page>
   );

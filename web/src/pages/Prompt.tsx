@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
@@ -6,6 +6,7 @@ import { prompt } from '../api/queries.ts';
 import type { Template } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { lint } from '../lib/template.ts';
 import { type Draft, Editor } from '../prompts/Editor.tsx';
 import { TryOut } from '../prompts/TryOut.tsx';
@@ -37,11 +38,11 @@ function Open({ template }: { template: Template }) {
   const draft = edited ?? saved;
   const unsaved = draft.system !== saved.system || draft.body !== saved.body;
   const next = template.latest_version + 1;
-  const save = useMutation({
-    mutationFn: () =>
-      data(
-        api.POST('/api/v1/prompts/{template}/versions', { params: { path: { template: template.id } }, body: draft }),
-      ),
+  const save = useOnce({
+    send: (header) => {
+      const params = { path: { template: template.id }, header: header({ template: template.id, draft }) };
+      return data(api.POST('/api/v1/prompts/{template}/versions', { params, body: draft }));
+    },
     onSuccess: async () => {
       await client.invalidateQueries({ queryKey: ['prompt', template.id] });
       client.invalidateQueries({ queryKey: ['prompts'] });

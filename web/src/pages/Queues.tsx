@@ -11,8 +11,8 @@ export default function Queues() {
     <Page title={t('queues.title')} lead={t('queues.lead')}>
       <Loaded of={list}>
         {({ items }) => (
-          <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t('queues.title')}>
-            <table className="table">
+          <div className="relative overflow-x-auto" tabIndex={0} role="group" aria-label={t('queues.title')}>
+            <table className="table cards">
               <thead>
                 <tr>
                   <th>{t('queues.stage')}</th>
@@ -34,23 +34,31 @@ export default function Queues() {
                           {one.stream} · {one.durable}
                         </p>
                       </td>
-                      <td className="number font-display text-xl">{n(one.waiting)}</td>
-                      <td className="number">{n(one.in_flight)}</td>
-                      <td className="number">{n(one.redelivered)}</td>
-                      <td className="number">
+                      <td data-label={t('queues.waiting')} className="number font-display text-xl">
+                        {n(one.waiting)}
+                      </td>
+                      <td data-label={t('queues.in_flight')} className="number">
+                        {n(one.in_flight)}
+                      </td>
+                      <td data-label={t('queues.redelivered')} className="number">
+                        {n(one.redelivered)}
+                      </td>
+                      <td data-label={t('queues.oldest')} className="number">
                         {one.oldest_age_seconds != null ? duration(one.oldest_age_seconds) : '–'}
                       </td>
-                      <td className="min-w-40">
-                        <span className="text-xs text-soft">
-                          {bytes(one.stored_bytes)}
-                          {one.limit_bytes ? ` / ${bytes(one.limit_bytes)}` : ''}
-                        </span>
-                        <span aria-hidden="true" className="mt-1 block h-1.5 bg-sunk">
-                          <span
-                            className={`block h-full ${share > 0.8 ? 'bg-danger' : 'bg-[var(--roast-2)]'}`}
-                            style={{ width: `${share * 100}%` }}
-                          />
-                        </span>
+                      <td data-label={t('queues.stored')} className="min-w-40">
+                        <div>
+                          <span className="text-xs text-soft">
+                            {bytes(one.stored_bytes)}
+                            {one.limit_bytes ? ` / ${bytes(one.limit_bytes)}` : ''}
+                          </span>
+                          <span aria-hidden="true" className="mt-1 block h-1.5 bg-sunk">
+                            <span
+                              className={`block h-full ${share > 0.8 ? 'bg-danger' : 'bg-[var(--roast-2)]'}`}
+                              style={{ width: `${share * 100}%` }}
+                            />
+                          </span>
+                        </div>
                       </td>
                     </tr>
                   );

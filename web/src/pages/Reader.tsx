@@ -9,6 +9,7 @@ import { Contents } from '../reader/Contents.tsx';
 import { Drawer } from '../reader/Drawer.tsx';
 import { type Around, Markdown } from '../reader/Markdown.tsx';
 import { PageTree } from '../reader/PageTree.tsx';
+import { Renewal } from '../reader/Renewal.tsx';
 import { PAGE_COMMAND } from '../shell/Layout.tsx';
 import { StateBadge } from '../ui/Badge.tsx';
 import { Page, useTitle } from '../ui/Page.tsx';
@@ -40,7 +41,7 @@ export default function Reader() {
   if (!current) {
     return (
       <Page title={t('problem.not_found_title')} lead={t('problem.not_found')}>
-        <Link to={READER} params={{ document: id }} className="link">
+        <Link to={READER} params={{ document: id, slug: undefined }} className="link">
           {found.data.title}
         </Link>
       </Page>
@@ -122,11 +123,11 @@ function Open({ document, pages, current }: { document: Document; pages: PageEnt
     [document.id, current, citation, router, navigate, open, hrefOfCitation],
   );
   return (
-    <div className="mx-auto grid w-full max-w-[96rem] gap-x-10 px-4 sm:px-8 lg:grid-cols-[15rem_minmax(0,1fr)] xl:grid-cols-[16rem_minmax(0,1fr)_13rem]">
-      <div className="sticky top-0 hidden h-dvh pt-8 lg:block">
+    <div className="mx-auto grid w-full max-w-[96rem] gap-x-10 px-4 sm:px-8 lg:grid-cols-[15rem_minmax(0,1fr)] xl:grid-cols-[16rem_minmax(0,1fr)_13rem] print:block">
+      <div className="sticky top-0 hidden h-dvh pt-8 lg:block print:hidden">
         <PageTree document={document.id} pages={pages} current={current.slug} />
       </div>
-      <div className="min-w-0 pt-6 pb-20 lg:border-l lg:border-rule lg:pl-10">
+      <div className="min-w-0 pt-6 pb-20 lg:border-l lg:border-rule lg:pl-10 print:border-0 print:p-0">
         <div className="mb-5 flex flex-wrap items-center justify-between gap-x-6 gap-y-2 text-xs text-faint">
           <p className="flex flex-wrap items-center gap-x-2">
             <Link to="/repositories/$repository" params={{ repository: document.repository_id }} className="link">
@@ -150,6 +151,7 @@ function Open({ document, pages, current }: { document: Document; pages: PageEnt
             <PageTree document={document.id} pages={pages} current={current.slug} />
           </div>
         )}
+        <Renewal document={document} slug={current.slug} />
         <Loaded of={page}>
           {({ state, markdown, failure_reason }) => (
             <article ref={article} className="prose">
@@ -164,12 +166,15 @@ function Open({ document, pages, current }: { document: Document; pages: PageEnt
             </article>
           )}
         </Loaded>
-        <nav aria-label={t('reader.pages')} className="mt-14 grid grid-cols-2 gap-4 border-t border-rule-strong pt-4">
+        <nav
+          aria-label={t('reader.pages')}
+          className="mt-14 grid grid-cols-2 gap-4 border-t border-rule-strong pt-4 print:hidden"
+        >
           {previous ? <Step to={previous} document={document.id} label={t('reader.previous')} /> : <span />}
           {next && <Step to={next} document={document.id} label={t('reader.next')} right />}
         </nav>
       </div>
-      <div className="sticky top-0 hidden h-dvh pt-8 xl:block">
+      <div className="sticky top-0 hidden h-dvh pt-8 xl:block print:hidden">
         <Contents of={article} version={`${current.slug} ${page.data?.revision ?? ''} ${text?.length ?? 0}`} />
       </div>
       {citation && (

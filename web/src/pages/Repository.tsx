@@ -5,8 +5,10 @@ import { api, data } from '../api/client.ts';
 import { documents, isOver, overview, repository, repositoryRuns, run } from '../api/queries.ts';
 import type { Overview } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
+import { languageName } from '../lib/language.ts';
 import { useLive } from '../lib/live.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { strip } from '../lib/pipeline.ts';
 import { StateBadge } from '../ui/Badge.tsx';
 import { Button, buttonClass } from '../ui/Button.tsx';
@@ -30,9 +32,11 @@ export default function Repository() {
   const written = useQuery(documents(id));
   const recent = useQuery(repositoryRuns(id));
   const client = useQueryClient();
-  const start = useMutation({
-    mutationFn: () =>
-      data(api.POST('/api/v1/repositories/{repository}/runs', { params: { path: { repository: id } }, body: {} })),
+  const start = useOnce({
+    send: (header) => {
+      const params = { path: { repository: id }, header: header({ id }) };
+      return data(api.POST('/api/v1/repositories/{repository}/runs', { params, body: {} }));
+    },
     onSuccess: () => {
       notify(t('repository.started'));
       client.invalidateQueries({ queryKey: ['repository', id] });
@@ -63,16 +67,21 @@ export default function Repository() {
               {t('repository.open')}
             </Link>
           )}
-          <Link
-            to="/repositories/$repository/source/$"
-            params={{ repository: id, _splat: '' }}
-            className={buttonClass()}
-          >
-            {t('repository.source')}
-          </Link>
-          <Link to="/search" search={{ repository: id }} className={buttonClass()}>
-            {t('repository.search')}
-          </Link>
+          {/* What was never read has no source and nothing to find. */}
+          {commit && (
+            <>
+              <Link
+                to="/repositories/$repository/source/$"
+                params={{ repository: id, _splat: '' }}
+                className={buttonClass()}
+              >
+                {t('repository.source')}
+              </Link>
+              <Link to="/search" search={{ repository: id }} className={buttonClass()}>
+                {t('repository.search')}
+              </Link>
+            </>
+          )}
         </>
       }
     >
@@ -82,6 +91,7 @@ export default function Repository() {
             stages={strip(latest.data, live.progress)}
             live={live.progress}
             wide
+            announce
             label={t('repositories.run_of', { name })}
           />
           {latest.data.failure && <p className="mt-3 text-danger">{latest.data.failure.reason}</p>}
@@ -147,7 +157,8 @@ export default function Repository() {
                       <StateBadge state={one.state} />
                       <span className="text-xs text-faint">
                         {one.commit && <code className="font-mono">{one.commit.slice(0, 10)}</code>}
-                        {isOver(one.state) && one.seconds !== undefined && ` · ${duration(one.seconds)}`}
+                        {one.commit && isOver(one.state) && one.seconds !== undefined && ' · '}
+                        {isOver(one.state) && one.seconds !== undefined && duration(one.seconds)}
                       </span>
                     </li>
                   ))}
@@ -207,17 +218,17 @@ function Figures({ of }: { of: Overview }) {
       {top.length > 0 && (
         <>
           <h3 className="mt-7 mb-2 font-sans text-xs font-semibold text-soft">{t('repository.languages')}</h3>
-          <ul className="flex flex-col gap-1.5 text-xs">
+          <ul className="grid grid-cols-[minmax(0,auto)_1fr_auto] items-center gap-x-3 gap-y-1.5 text-xs">
             {top.map((one) => (
-              <li key={one.language} className="grid grid-cols-[6rem_1fr_auto] items-center gap-3">
-                <span className="truncate">{one.language}</span>
+              <li key={one.language} className="contents">
+                <span className="truncate">{languageName(one.language)}</span>
                 <span className="h-1.5 bg-sunk" aria-hidden="true">
                   <span
                     className="block h-full bg-[var(--roast-2)]"
                     style={{ width: `${total ? (100 * one.lines) / total : 0}%` }}
                   />
                 </span>
-                <span className="text-faint tabular-nums">{count('unit.lines', one.lines)}</span>
+                <span className="text-right text-faint tabular-nums">{count('unit.lines', one.lines)}</span>
               </li>
             ))}
           </ul>

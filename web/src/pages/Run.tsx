@@ -7,6 +7,7 @@ import type { RunEvent, Run as RunRow, Task } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useLive } from '../lib/live.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { strip } from '../lib/pipeline.ts';
 import { Badge, StateBadge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -45,8 +46,11 @@ function Open({ run }: { run: RunRow }) {
     onError: notifyProblem,
     onSettled: () => setAsking(false),
   });
-  const retry = useMutation({
-    mutationFn: () => data(api.POST('/api/v1/runs/{run}/retry', { params: { path: { run: run.id } } })),
+  const retry = useOnce({
+    send: (header) => {
+      const params = { path: { run: run.id }, header: header({ run: run.id }) };
+      return data(api.POST('/api/v1/runs/{run}/retry', { params }));
+    },
     onSuccess: (made) => navigate({ to: '/runs/$run', params: { run: made.id } }),
     onError: notifyProblem,
   });
@@ -63,7 +67,7 @@ function Open({ run }: { run: RunRow }) {
           <StateBadge state={run.state} />
           {live.connected && !over && <Badge tone="busy">{t('run.live')}</Badge>}
           <Link to="/repositories/$repository" params={{ repository: run.repository_id }} className="link">
-            {name}
+            {t('runs.repository')}
           </Link>
           <span>{run.ref || t('common.default_branch')}</span>
           {run.commit && <code className="font-mono text-xs">{run.commit.slice(0, 10)}</code>}
@@ -84,7 +88,7 @@ function Open({ run }: { run: RunRow }) {
         ))
       }
     >
-      <Strip stages={strip(run, live.progress)} live={live.progress} wide label={t('stage.strip')} />
+      <Strip stages={strip(run, live.progress)} live={live.progress} wide announce label={t('stage.strip')} />
       {run.failure && (
         <div role="alert" className="mt-6 border-l-4 border-danger bg-danger-ground px-5 py-4">
           <p className="font-semibold text-danger">{t('run.failure')}</p>
@@ -135,15 +139,17 @@ function Open({ run }: { run: RunRow }) {
 }
 
 function Timeline({ events }: { events: RunEvent[] }) {
-  const { t, n, moment, maybe } = useI18n();
+  const { t, n, moment, maybe, bytes } = useI18n();
   if (events.length === 0) return <p className="text-soft">{t('run.waiting')}</p>;
   return (
     <ol className="ml-1.5 border-l border-rule-strong">
       {events.map((event) => {
         const word = event.transition?.split('/')[0] ?? '';
         const payload = (event.payload ?? {}) as Record<string, unknown>;
+        // What was left out or failed is said only if there is any.
         const figures = Object.entries(payload).filter(
-          (entry): entry is [string, number] => typeof entry[1] === 'number',
+          (entry): entry is [string, number] =>
+            typeof entry[1] === 'number' && (entry[1] > 0 || !/^(failed_.*|skipped|known)$/.test(entry[0])),
         );
         const reason = typeof payload.reason === 'string' ? payload.reason : undefined;
         return (
@@ -161,7 +167,11 @@ function Timeline({ events }: { events: RunEvent[] }) {
             {reason && <p className="text-xs text-danger">{reason}</p>}
             {figures.length > 0 && (
               <p className="text-xs text-faint">
-                {figures.map(([name, value]) => `${maybe(`fact.${name}`) ?? name} ${n(value)}`).join(' · ')}
+                {figures
+                  .map(
+                    ([name, value]) => `${maybe(`fact.${name}`) ?? name} ${name === 'bytes' ? bytes(value) : n(value)}`,
+                  )
+                  .join(' · ')}
               </p>
             )}
           </li>
@@ -178,11 +188,13 @@ function Tasks({ items }: { items: Task[] }) {
   const [errorsOnly, setErrorsOnly] = useState(false);
   const [all, setAll] = useState(false);
   const wrong = items.filter((one) => one.state === 'failed');
+  const tried = items.some((one) => one.attempts);
   const shown = errorsOnly ? wrong : items;
   const visible = all ? shown : shown.slice(0, MANY);
   return (
     <Section
-      title={`${t('run.tasks')} ${items.length > 0 ? n(items.length) : ''}`}
+      title={t('run.tasks')}
+      count={items.length > 0 ? n(items.length) : undefined}
       actions={
         wrong.length > 0 && (
           <label className="flex items-center gap-2 text-xs">
@@ -200,14 +212,14 @@ function Tasks({ items }: { items: Task[] }) {
       {items.length === 0 ? (
         <p className="text-soft">{t('run.no_tasks')}</p>
       ) : (
-        <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t('run.tasks')}>
+        <div className="relative overflow-x-auto" tabIndex={0} role="group" aria-label={t('run.tasks')}>
           <table className="table">
             <thead>
               <tr>
                 <th>{t('run.kind')}</th>
                 <th>{t('run.task')}</th>
                 <th>{t('runs.state')}</th>
-                <th className="number">{t('run.attempts')}</th>
+                {tried && <th className="number">{t('run.attempts')}</th>}
                 <th>{t('run.updated')}</th>
               </tr>
             </thead>
@@ -222,7 +234,7 @@ function Tasks({ items }: { items: Task[] }) {
                   <td>
                     <StateBadge state={one.state} />
                   </td>
-                  <td className="number">{one.attempts ?? ''}</td>
+                  {tried && <td className="number">{one.attempts ? n(one.attempts) : ''}</td>}
                   <td className="text-xs text-faint">{one.updated_at && <Ago at={one.updated_at} />}</td>
                 </tr>
               ))}

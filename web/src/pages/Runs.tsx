@@ -88,7 +88,7 @@ export default function Runs() {
                     <Link
                       to="/runs/$run"
                       params={{ run: one.id }}
-                      className="truncate font-display text-lg no-underline hover:underline max-md:col-span-2"
+                      className="min-w-0 font-display text-lg break-words no-underline hover:underline max-md:col-span-2"
                     >
                       {one.repository_name ?? one.id.slice(0, 8)}
                     </Link>

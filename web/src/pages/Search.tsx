@@ -1,11 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { repositoryChoice, search } from '../api/queries.ts';
 import type { Hit } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { linesFragment } from '../lib/cite.ts';
+import { bestStart } from '../lib/excerpt.ts';
 import { highlightLines, type Piece, plainLines } from '../lib/highlight.ts';
+import { languageName } from '../lib/language.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { inputClass } from '../ui/Field.tsx';
@@ -50,7 +52,7 @@ export default function Search() {
       aria-label={label}
       value={asked[name] ?? ''}
       onChange={(event) => set({ [name]: event.target.value || undefined })}
-      className={`${inputClass} w-auto! max-w-full`}
+      className={`${inputClass} w-auto! max-w-full min-w-0 max-sm:flex-1`}
     >
       <option value="">
         {label}: {t('common.all')}
@@ -93,7 +95,7 @@ export default function Search() {
             aria-label={t('search.in')}
             value={asked.repository ?? ''}
             onChange={(event) => set({ repository: event.target.value || undefined })}
-            className={`${inputClass} w-auto! max-w-full`}
+            className={`${inputClass} w-auto! max-w-full sm:max-w-72`}
           >
             <option value="">{t('search.all_repositories')}</option>
             {repositories.data?.map((one) => (
@@ -103,7 +105,7 @@ export default function Search() {
             ))}
           </select>
           {filter('kind', t('search.kind'), kinds, (value) => maybe(`search.kind.${value}`) ?? value)}
-          {filter('language', t('search.language'), languages, (value) => value)}
+          {filter('language', t('search.language'), languages, languageName)}
           {asked.q && found.data && (
             <p role="status" className="text-xs text-faint">
               {count('search.hits', shown.length)}. <span className="hidden sm:inline">{t('search.keys')}</span>
@@ -129,6 +131,7 @@ export default function Search() {
                         key={`${hit.repository_id} ${hit.path} ${hit.start_line}`}
                         hit={hit}
                         name={names.get(hit.repository_id)}
+                        question={asked.q ?? ''}
                       />
                     ))}
                   </ul>
@@ -142,7 +145,7 @@ export default function Search() {
   );
 }
 
-function Found({ hit, name }: { hit: Hit; name: string | undefined }) {
+function Found({ hit, name, question }: { hit: Hit; name: string | undefined; question: string }) {
   const { t } = useI18n();
   const lines = { start: hit.start_line, end: hit.end_line };
   const at = hit.path.lastIndexOf('/') + 1;
@@ -164,13 +167,27 @@ function Found({ hit, name }: { hit: Hit; name: string | undefined }) {
         <span className="ml-auto text-xs text-faint">{name}</span>
       </div>
       {hit.scope && <p className="mt-0.5 truncate font-mono text-xs text-faint">{hit.scope}</p>}
-      <Excerpt text={hit.excerpt} language={hit.language} first={hit.start_line} />
+      <Excerpt
+        text={hit.excerpt}
+        language={hit.language}
+        first={hit.start_line}
+        question={question}
+        symbol={hit.symbol}
+      />
     </li>
   );
 }
 
-/** The first lines of a passage, without empty ones before them. */
-function Excerpt({ text, language, first }: { text: string; language: string; first: number }) {
+interface ExcerptProps {
+  text: string;
+  language: string;
+  first: number;
+  question: string;
+  symbol: string | undefined;
+}
+
+/** The lines of a passage that say most about what was asked. */
+function Excerpt({ text, language, first, question, symbol }: ExcerptProps) {
   const [lines, setLines] = useState<Piece[][]>(() => plainLines(text));
   useEffect(() => {
     let current = true;
@@ -179,9 +196,15 @@ function Excerpt({ text, language, first }: { text: string; language: string; fi
       current = false;
     };
   }, [text, language]);
-  const skip = Math.max(
-    0,
-    lines.findIndex((line) => line.some((piece) => piece.text.trim() !== '')),
+  const skip = useMemo(
+    () =>
+      bestStart(
+        plainLines(text).map((line) => line[0]?.text ?? ''),
+        question,
+        symbol,
+        EXCERPT_LINES,
+      ),
+    [text, question, symbol],
   );
   return (
     <pre

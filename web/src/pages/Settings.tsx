@@ -2,13 +2,15 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
 import type { ApiToken, Scope } from '../api/narrow.ts';
-import { credentials, me, sessions, tokens } from '../api/queries.ts';
+import { me, sessions, tokens } from '../api/queries.ts';
 import { type Language, setLanguage, useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
+import { useOnce } from '../lib/once.ts';
 import { setTheme, type Theme, useTheme } from '../lib/theme.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Secret } from '../ui/Copy.tsx';
+import { Credentials } from '../ui/Credentials.tsx';
 import { Ask } from '../ui/Dialog.tsx';
 import { Field, inputClass } from '../ui/Field.tsx';
 import { Page, Section } from '../ui/Page.tsx';
@@ -129,29 +131,46 @@ function Choice<T extends string>({ legend, value, options, onChange }: ChoicePr
   );
 }
 
+const DAY = 86_400_000;
+
+interface TokenDraft {
+  name: string;
+  scope: Scope;
+  days: number;
+}
+
 function Tokens() {
-  const { t } = useI18n();
+  const { t, ago } = useI18n();
   const { own, write, administer } = useRights();
   const client = useQueryClient();
   const list = useQuery(tokens);
-  const [form, setForm] = useState({ name: '', scope: 'read' as Scope, days: 90 });
+  const [form, setForm] = useState<TokenDraft>({ name: '', scope: 'read', days: 90 });
   const [doomed, setDoomed] = useState<ApiToken>();
   const renew = () => client.invalidateQueries({ queryKey: ['tokens'] });
-  const add = useMutation({
-    mutationFn: () => {
+  const add = useOnce({
+    send: (header, form: TokenDraft) => {
       const scopes: Scope[] =
         form.scope === 'admin' ? ['read', 'write', 'admin'] : form.scope === 'write' ? ['read', 'write'] : ['read'];
       const body = { name: form.name.trim(), scopes, expires_in_days: form.days };
-      return data(api.POST('/api/v1/tokens', { body }));
+      return data(api.POST('/api/v1/tokens', { params: { header: header(body) }, body }));
     },
     onSuccess: () => {
       setForm({ ...form, name: '' });
       renew();
     },
   });
+  // Who is signed in with a token makes none that outlives it.
+  const [asked, made] = [add.variables, add.data];
+  const sooner =
+    made && asked && Date.parse(made.expires_at) < Date.parse(made.created_at) + (asked.days - 0.5) * DAY
+      ? ago(made.expires_at, Date.now())
+      : undefined;
   const remove = useMutation({
     mutationFn: (id: string) => data(api.DELETE('/api/v1/tokens/{token}', { params: { path: { token: id } } })),
-    onSuccess: renew,
+    onSuccess: (_, id) => {
+      if (id === add.data?.token) add.reset();
+      return renew();
+    },
     onError: notifyProblem,
     onSettled: () => setDoomed(undefined),
   });
@@ -166,22 +185,26 @@ function Tokens() {
               {items.map((one) => (
                 <li
                   key={one.token}
-                  className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-rule py-2.5 first:pt-0"
+                  className="flex items-start justify-between gap-4 border-b border-rule py-2.5 first:pt-0"
                 >
-                  <span className="font-semibold">{one.name}</span>
-                  {one.scopes.map((scope) => (
-                    <Badge key={scope}>{t(`settings.scope.${scope}`)}</Badge>
-                  ))}
-                  <span className="text-xs text-faint">
-                    <When key_="settings.token_expires" at={one.expires_at} />
-                    {one.last_used_at && (
-                      <>
-                        {' · '}
-                        <When key_="settings.token_used" at={one.last_used_at} />
-                      </>
-                    )}
-                  </span>
-                  <Button small look="danger" className="ml-auto" onClick={() => setDoomed(one)}>
+                  <div className="min-w-0">
+                    <p className="flex flex-wrap items-baseline gap-x-2 gap-y-1">
+                      <span className="mr-1 font-semibold break-words">{one.name}</span>
+                      {one.scopes.map((scope) => (
+                        <Badge key={scope}>{t(`settings.scope.${scope}`)}</Badge>
+                      ))}
+                    </p>
+                    <p className="mt-1 text-xs text-faint">
+                      <When key_="settings.token_expires" at={one.expires_at} />
+                      {one.last_used_at && (
+                        <>
+                          {' · '}
+                          <When key_="settings.token_used" at={one.last_used_at} />
+                        </>
+                      )}
+                    </p>
+                  </div>
+                  <Button small look="danger" className="flex-none" onClick={() => setDoomed(one)}>
                     {t('common.delete')}
                   </Button>
                 </li>
@@ -192,7 +215,12 @@ function Tokens() {
       </Loaded>
       {add.data && (
         <div className="mt-4">
-          <Secret text={add.data.secret} note={t('settings.token_secret')} />
+          <Secret
+            text={add.data.secret}
+            note={[t('settings.token_secret'), sooner && t('settings.token_sooner', { when: sooner })]
+              .filter(Boolean)
+              .join(' ')}
+          />
         </div>
       )}
       {own && (
@@ -200,7 +228,7 @@ function Tokens() {
           className="mt-5 grid gap-4 sm:grid-cols-[2fr_1fr_1fr_auto] sm:items-end"
           onSubmit={(event) => {
             event.preventDefault();
-            add.mutate();
+            add.mutate(form);
           }}
         >
           <Field label={t('settings.token_name')}>
@@ -306,56 +334,5 @@ function Sessions() {
         </ul>
       )}
     </Loaded>
-  );
-}
-
-function Credentials() {
-  const { t, count } = useI18n();
-  const client = useQueryClient();
-  const list = useQuery(credentials);
-  const [doomed, setDoomed] = useState<{ id: string; name: string }>();
-  const remove = useMutation({
-    mutationFn: (id: string) =>
-      data(api.DELETE('/api/v1/credentials/{credential}', { params: { path: { credential: id } } })),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['credentials'] }),
-    onError: notifyProblem,
-    onSettled: () => setDoomed(undefined),
-  });
-  return (
-    <>
-      <Loaded of={list}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <p className="text-soft">{t('credential.empty')}</p>
-          ) : (
-            <ul>
-              {items.map((one) => (
-                <li
-                  key={one.id}
-                  className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-rule py-2.5 first:pt-0"
-                >
-                  <span className="font-semibold">{one.name}</span>
-                  <span className="text-xs text-faint">
-                    {one.host} · {count('credential.used', one.repositories)}
-                  </span>
-                  <Button small look="danger" className="ml-auto" onClick={() => setDoomed(one)}>
-                    {t('common.delete')}
-                  </Button>
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-      {doomed && (
-        <Ask
-          question={t('credential.delete_ask', { name: doomed.name })}
-          action={t('common.delete')}
-          busy={remove.isPending}
-          onYes={() => remove.mutate(doomed.id)}
-          onClose={() => setDoomed(undefined)}
-        />
-      )}
-    </>
   );
 }

@@ -5,6 +5,7 @@ import { blob, repository as repositoryQuery, tree } from '../api/queries.ts';
 import type { Blob, File } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { type Lines, linesFragment, parseLines } from '../lib/cite.ts';
+import { languageName } from '../lib/language.ts';
 import { matches } from '../lib/match.ts';
 import { type Folder, fileTree } from '../lib/tree.ts';
 import { Icon } from '../shell/Icon.tsx';
@@ -109,7 +110,7 @@ function SourceFile({ repository, path, commit, entry }: FileProps) {
               <div className="min-w-0">
                 <div className="flex flex-wrap items-center gap-x-4 gap-y-2 rounded-t-md border border-rule bg-sunk px-4 py-2 text-xs text-soft">
                   <span>{count('unit.lines', found.lines)}</span>
-                  <span>{found.language}</span>
+                  <span>{languageName(found.language)}</span>
                   {marked && (
                     <span>
                       {marked.start === marked.end
@@ -125,7 +126,7 @@ function SourceFile({ repository, path, commit, entry }: FileProps) {
                     />
                   </span>
                 </div>
-                <div className="h-[calc(100dvh-9rem)] min-h-96 overflow-hidden rounded-b-md border border-t-0 border-rule">
+                <div className="overflow-hidden rounded-b-md border border-t-0 border-rule">
                   <CodeView
                     text={found.text}
                     language={found.language}
@@ -142,6 +143,7 @@ function SourceFile({ repository, path, commit, entry }: FileProps) {
                       })
                     }
                     label={path}
+                    className="max-h-[calc(100dvh-9rem)]"
                   />
                 </div>
               </div>

@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, data } from '../api/client.ts';
 import type { Role, User } from '../api/narrow.ts';
 import { me, users, userTag } from '../api/queries.ts';
@@ -6,6 +7,7 @@ import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button } from '../ui/Button.tsx';
+import { Ask } from '../ui/Dialog.tsx';
 import { inputClass } from '../ui/Field.tsx';
 import { More } from '../ui/More.tsx';
 import { Page } from '../ui/Page.tsx';
@@ -23,8 +25,8 @@ export default function Users() {
       <Loaded of={list}>
         {({ pages }) => (
           <>
-            <div className="overflow-x-auto" tabIndex={0} role="group" aria-label={t('users.title')}>
-              <table className="table">
+            <div className="relative overflow-x-auto" tabIndex={0} role="group" aria-label={t('users.title')}>
+              <table className="table cards">
                 <thead>
                   <tr>
                     <th>{t('users.name')}</th>
@@ -57,6 +59,7 @@ function Row({ user }: { user: User }) {
   const { t } = useI18n();
   const { administer } = useRights();
   const client = useQueryClient();
+  const [asking, setAsking] = useState(false);
   const myself = useQuery(me).data?.user === user.user;
   const change = useMutation({
     mutationFn: async (part: { role?: Role; active?: boolean }) => {
@@ -66,7 +69,10 @@ function Row({ user }: { user: User }) {
     },
     onSuccess: () => notify(t('users.saved')),
     onError: notifyProblem,
-    onSettled: () => client.invalidateQueries({ queryKey: ['users'] }),
+    onSettled: () => {
+      setAsking(false);
+      return client.invalidateQueries({ queryKey: ['users'] });
+    },
   });
   return (
     <tr>
@@ -74,41 +80,57 @@ function Row({ user }: { user: User }) {
         <span className="font-semibold">{user.display_name}</span>
         {user.external_id && <p className="text-xs break-all text-faint">{user.external_id}</p>}
       </td>
-      <td>
-        {administer && user.role_source === 'local' && !myself ? (
-          <select
-            aria-label={t('users.role_of', { name: user.display_name })}
-            value={user.role}
-            disabled={change.isPending}
-            onChange={(event) => change.mutate({ role: event.target.value as Role })}
-            className={`${inputClass} w-auto! py-1!`}
-          >
-            {ROLES.map((role) => (
-              <option key={role} value={role}>
-                {t(`role.${role}`)}
-              </option>
-            ))}
-          </select>
-        ) : (
-          <>
-            {t(`role.${user.role}`)} <span className="text-xs text-faint">{t(`users.source.${user.role_source}`)}</span>
-          </>
-        )}
+      <td data-label={t('users.role')}>
+        <span>
+          {administer && user.role_source === 'local' && !myself ? (
+            <select
+              aria-label={t('users.role_of', { name: user.display_name })}
+              value={user.role}
+              disabled={change.isPending}
+              onChange={(event) => change.mutate({ role: event.target.value as Role })}
+              className={`${inputClass} w-auto! py-1!`}
+            >
+              {ROLES.map((role) => (
+                <option key={role} value={role}>
+                  {t(`role.${role}`)}
+                </option>
+              ))}
+            </select>
+          ) : (
+            <>
+              {t(`role.${user.role}`)}{' '}
+              <span className="text-xs text-faint">{t(`users.source.${user.role_source}`)}</span>
+            </>
+          )}
+        </span>
       </td>
-      <td>
-        <Badge tone={user.active ? 'good' : 'bad'}>{t(user.active ? 'users.active' : 'users.inactive')}</Badge>
+      <td data-label={t('users.state')}>
+        <span>
+          <Badge tone={user.active ? 'good' : 'bad'}>{t(user.active ? 'users.active' : 'users.inactive')}</Badge>
+        </span>
       </td>
-      <td className="text-xs text-faint">{user.last_seen_at ? <Ago at={user.last_seen_at} /> : t('common.never')}</td>
-      <td className="text-right">
+      <td data-label={t('users.seen')} className="text-xs text-faint">
+        {user.last_seen_at ? <Ago at={user.last_seen_at} /> : t('common.never')}
+      </td>
+      <td className="text-right max-sm:pt-2">
         {administer && !myself && (
           <Button
             small
             look={user.active ? 'danger' : 'plain'}
             busy={change.isPending}
-            onClick={() => change.mutate({ active: !user.active })}
+            onClick={() => (user.active ? setAsking(true) : change.mutate({ active: true }))}
           >
             {t(user.active ? 'users.lock' : 'users.unlock')}
           </Button>
+        )}
+        {asking && (
+          <Ask
+            question={t('users.lock_ask', { name: user.display_name })}
+            action={t('users.lock')}
+            busy={change.isPending}
+            onYes={() => change.mutate({ active: false })}
+            onClose={() => setAsking(false)}
+          />
         )}
       </td>
     </tr>

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { api, data } from '../api/client.ts';
 import { repositoryChoice } from '../api/queries.ts';
 import { useI18n } from '../i18n/index.ts';
+import { useOnce } from '../lib/once.ts';
 import { Badge } from '../ui/Badge.tsx';
 import { Button, buttonClass } from '../ui/Button.tsx';
 import { Field, inputClass } from '../ui/Field.tsx';
@@ -31,8 +32,9 @@ export function TryOut({ draft, template, name, unsaved }: Props) {
     output_language: language as string,
     model: '',
   });
+  const known = repositories.data ?? [];
   const set = (part: Partial<typeof form>) => setForm((before) => ({ ...before, ...part }));
-  const repository = form.repository || repositories.data?.[0]?.id || '';
+  const repository = form.repository || (known.find((one) => one.commit) ?? known[0])?.id || '';
   const query = form.query.trim() || name;
   const model = form.model.trim() || undefined;
 
@@ -43,25 +45,19 @@ export function TryOut({ draft, template, name, unsaved }: Props) {
       return data(api.POST('/api/v1/prompts/preview', { body }));
     },
   });
-  const start = useMutation({
-    mutationFn: () =>
-      data(
-        api.POST('/api/v1/repositories/{repository}/runs', {
-          params: { path: { repository } },
-          body: {
-            documents: [
-              {
-                writer: 'template',
-                template_id: template,
-                query,
-                style: form.style.trim() || undefined,
-                output_language: form.output_language || undefined,
-                model,
-              },
-            ],
-          },
-        }),
-      ),
+  const start = useOnce({
+    send: (header) => {
+      const document = {
+        writer: 'template' as const,
+        template_id: template,
+        query,
+        style: form.style.trim() || undefined,
+        output_language: form.output_language || undefined,
+        model,
+      };
+      const params = { path: { repository }, header: header({ repository, document }) };
+      return data(api.POST('/api/v1/repositories/{repository}/runs', { params, body: { documents: [document] } }));
+    },
     onSuccess: (run) => {
       notify(t('repository.started'));
       navigate({ to: '/runs/$run', params: { run: run.id } });

@@ -5,6 +5,7 @@ import remarkGfm from 'remark-gfm';
 import { useI18n } from '../i18n/index.ts';
 import { type Citation, parseCitation, parsePageLink, shortName } from '../lib/cite.ts';
 import { highlightLines, type Piece } from '../lib/highlight.ts';
+import { Icon } from '../shell/Icon.tsx';
 import { Diagram } from './Diagram.tsx';
 import { rehypeHeadings } from './slugs.ts';
 
@@ -113,7 +114,51 @@ function Block({ node, children }: ComponentProps<'pre'> & ExtraProps) {
   const text = useMemo(() => textOf(code), [code]);
   if (language === 'mermaid')
     return <Diagram document={around.document} code={text.replace(/\n$/, '')} title={around.title} />;
-  return <pre tabIndex={0}>{code ? <Coloured text={text} language={language} /> : children}</pre>;
+  return (
+    <div className="code">
+      <pre tabIndex={0}>{code ? <Coloured text={text} language={language} /> : children}</pre>
+      <CopyCode text={text} />
+    </div>
+  );
+}
+
+function CopyCode({ text }: { text: string }) {
+  const { t } = useI18n();
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), 2_000);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  return (
+    <button
+      type="button"
+      className="copy"
+      aria-label={t('reader.copy_code')}
+      title={t('reader.copy_code')}
+      onClick={async () => {
+        await navigator.clipboard.writeText(text.replace(/\n$/, ''));
+        setCopied(true);
+      }}
+    >
+      <span aria-live="polite">{copied ? t('common.copied') : <Icon name="copy" />}</span>
+    </button>
+  );
+}
+
+/** A heading with a link to itself, which is no part of its name. */
+function heading(Tag: 'h2' | 'h3' | 'h4') {
+  return function Heading({ node, id, className, children }: ComponentProps<'h2'> & ExtraProps) {
+    const { t } = useI18n();
+    return (
+      <Tag id={id} className={className} aria-labelledby={`${id}--words`}>
+        <span id={`${id}--words`}>{children}</span>
+        <a href={`#${id}`} className="anchor" aria-label={t('reader.anchor', { title: textOf(node) })}>
+          #
+        </a>
+      </Tag>
+    );
+  };
 }
 
 function Coloured({ text, language }: { text: string; language: string }) {
@@ -160,6 +205,9 @@ function cell(Tag: 'th' | 'td') {
 
 const COMPONENTS: Components = {
   a: Anchor,
+  h2: heading('h2'),
+  h3: heading('h3'),
+  h4: heading('h4'),
   img: Picture,
   pre: Block,
   table: Table,

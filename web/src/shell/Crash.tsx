@@ -5,7 +5,7 @@ import { ApiProblem } from '../api/client.ts';
 import { useI18n } from '../i18n/index.ts';
 import { Button, buttonClass } from '../ui/Button.tsx';
 import { Page } from '../ui/Page.tsx';
-import { Failure } from '../ui/State.tsx';
+import { Cup, Failure } from '../ui/State.tsx';
 
 export function Crash({ error }: ErrorComponentProps) {
   const { t } = useI18n();
@@ -28,11 +28,26 @@ export function Crash({ error }: ErrorComponentProps) {
 export function NotFound() {
   const { t } = useI18n();
   return (
-    <Page title={t('problem.not_found_title')} lead={t('problem.not_found_text')}>
-      <Link to="/" className={buttonClass('main')}>
-        {t('problem.home')}
-      </Link>
-    </Page>
+    <div className="relative min-h-dvh overflow-hidden lg:pl-3.5">
+      <div aria-hidden="true" className="stick fixed inset-y-0 left-0 hidden w-3.5 lg:block" />
+      <Cup className="absolute -right-16 -bottom-10 size-80 text-brass opacity-30 [stroke-width:0.5]! sm:size-[28rem]" />
+      <header className="px-4 pt-3 sm:px-8">
+        <Link to="/" className="inline-flex items-center gap-2 no-underline">
+          <Cup className="size-7" />
+          <span className="font-display text-2xl tracking-tight">
+            Caffeine<span className="text-accent">Code</span>
+          </span>
+        </Link>
+        <div className="double-rule mt-2.5" />
+      </header>
+      <main className="relative">
+        <Page title={t('problem.not_found_title')} lead={t('problem.not_found_text')}>
+          <Link to="/" className={buttonClass('main')}>
+            {t('problem.home')}
+          </Link>
+        </Page>
+      </main>
+    </div>
   );
 }
 

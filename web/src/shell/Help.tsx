@@ -1,8 +1,9 @@
 import { type Key, useI18n } from '../i18n/index.ts';
 import { Dialog } from '../ui/Dialog.tsx';
+import { modifier } from './keys.ts';
 
 const KEYS: [string[], Key][] = [
-  [['Ctrl', 'K'], 'help.palette'],
+  [['mod', 'K'], 'help.palette'],
   [['/'], 'help.search'],
   [['g', 'r'], 'help.repositories'],
   [['g', 'a'], 'help.runs'],
@@ -24,7 +25,7 @@ export default function Help({ onClose }: { onClose: () => void }) {
             <dd className="flex gap-1 whitespace-nowrap">
               {keys.map((key) => (
                 <kbd key={key} className="rounded-sm border border-rule bg-sheet px-1.5 font-mono text-xs">
-                  {key}
+                  {key === 'mod' ? modifier(t) : key}
                 </kbd>
               ))}
             </dd>

@@ -8,6 +8,8 @@ const PATHS = {
   folder: 'M3 6h6l2 2h10v11H3z',
   close: 'M5 5l14 14M19 5 5 19',
   chevron: 'M9 5l7 7-7 7',
+  copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
+  enlarge: 'M9 4H4v5M15 20h5v-5M4 4l6 6M20 20l-6-6',
   list: 'M4 6h16M4 12h16M4 18h10',
 } as const;
 

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Link, Outlet, useNavigate, useRouter } from '@tanstack/react-router';
+import { Link, Outlet, useLocation, useNavigate, useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { api, data } from '../api/client.ts';
 import { me } from '../api/queries.ts';
@@ -8,18 +8,18 @@ import { rights } from '../lib/me.ts';
 import { Cup } from '../ui/State.tsx';
 import { notifyProblem, Toasts } from '../ui/Toast.tsx';
 import { Icon, type IconName } from './Icon.tsx';
-import { keyReader } from './keys.ts';
+import { keyReader, modifier } from './keys.ts';
 
 const Palette = lazy(() => import('./Palette.tsx'));
 const Help = lazy(() => import('./Help.tsx'));
 
 const SECTIONS = [
-  { to: '/', key: 'nav.repositories', icon: 'shelf', exact: true },
+  { to: '/', key: 'nav.repositories', icon: 'shelf', exact: true, also: /^\/(repositories|documents)\// },
   { to: '/search', key: 'nav.search', icon: 'search' },
   { to: '/runs', key: 'nav.runs', icon: 'runs' },
   { to: '/prompts', key: 'nav.prompts', icon: 'quill' },
   { to: '/settings', key: 'nav.settings', icon: 'settings' },
-] as const satisfies { to: string; key: Key; icon: IconName; exact?: boolean }[];
+] as const satisfies { to: string; key: Key; icon: IconName; exact?: boolean; also?: RegExp }[];
 
 /** Everything around the pages: masthead, sections, keyboard, palette. */
 export function Layout() {
@@ -63,7 +63,7 @@ function Masthead({ onPalette, onHelp }: { onPalette: () => void; onHelp: () => 
         </Link>
         <p className="hidden text-xs text-faint md:block">
           {day(new Date())}
-          {who && ` · ${who.workspace_name}`}
+          {who && who.workspace_name !== 'default' && ` · ${who.workspace_name}`}
         </p>
         <div className="flex items-center gap-1">
           <button
@@ -74,7 +74,7 @@ function Masthead({ onPalette, onHelp }: { onPalette: () => void; onHelp: () => 
             <Icon name="search" />
             <span className="hidden sm:inline">{t('nav.palette')}</span>
             <span className="sr-only sm:hidden">{t('nav.palette')}</span>
-            <kbd className="hidden font-mono text-2xs sm:inline">Ctrl K</kbd>
+            <kbd className="hidden font-mono text-2xs sm:inline">{modifier(t)} K</kbd>
           </button>
           <button
             type="button"
@@ -92,7 +92,13 @@ function Masthead({ onPalette, onHelp }: { onPalette: () => void; onHelp: () => 
         <div className="double-rule" />
         <ul className="flex flex-wrap gap-x-7 border-b border-rule-strong">
           {SECTIONS.map(({ to, key, ...section }) => (
-            <SectionLink key={to} to={to} label={t(key)} exact={'exact' in section} />
+            <SectionLink
+              key={to}
+              to={to}
+              label={t(key)}
+              exact={'exact' in section}
+              also={'also' in section ? section.also : undefined}
+            />
           ))}
           {rights(who).oversee && <SectionLink to="/admin" label={t('nav.admin')} />}
         </ul>
@@ -101,13 +107,29 @@ function Masthead({ onPalette, onHelp }: { onPalette: () => void; onHelp: () => 
   );
 }
 
-function SectionLink({ to, label, exact = false }: { to: string; label: string; exact?: boolean }) {
+interface SectionProps {
+  to: string;
+  label: string;
+  exact?: boolean;
+  /** Other addresses that belong to the section. */
+  also?: RegExp;
+}
+
+/** What a section's link says of itself while one of its pages is open. */
+function useWithin(also: RegExp | undefined): { 'data-within'?: true; 'aria-current'?: 'true' } {
+  const { pathname } = useLocation();
+  return also?.test(pathname) ? { 'data-within': true, 'aria-current': 'true' } : {};
+}
+
+function SectionLink({ to, label, exact = false, also }: SectionProps) {
+  const within = useWithin(also);
   return (
     <li>
       <Link
         to={to}
         activeOptions={{ exact, includeSearch: false }}
-        className="inline-block border-b-2 py-2 text-sm no-underline"
+        {...within}
+        className="inline-block border-b-2 py-2 text-sm no-underline data-within:border-accent data-within:font-semibold data-within:text-ink"
         activeProps={{ className: 'border-accent font-semibold text-ink', 'aria-current': 'page' }}
         inactiveProps={{ className: 'border-transparent text-soft hover:text-ink hover:border-rule' }}
       >
@@ -120,6 +142,7 @@ function SectionLink({ to, label, exact = false }: { to: string; label: string; 
 /** The sections on a narrow screen, where the thumb is. */
 function BottomBar() {
   const { t } = useI18n();
+  const { pathname } = useLocation();
   return (
     <nav
       aria-label={t('app.menu')}
@@ -130,8 +153,9 @@ function BottomBar() {
           <li key={to} className="min-w-0 flex-1">
             <Link
               to={to}
+              {...('also' in section && section.also.test(pathname) ? { 'data-within': true } : {})}
               activeOptions={{ exact: 'exact' in section, includeSearch: false }}
-              className="flex flex-col items-center gap-0.5 border-t-2 px-0.5 py-1.5 text-[0.6875rem] no-underline"
+              className="data-within:border-accent data-within:font-semibold data-within:text-accent flex flex-col items-center gap-0.5 border-t-2 px-0.5 py-1.5 text-[0.6875rem] no-underline"
               activeProps={{ className: 'border-accent font-semibold text-accent', 'aria-current': 'page' }}
               inactiveProps={{ className: 'border-transparent text-soft' }}
             >
@@ -178,7 +202,7 @@ function Account() {
       }}
     >
       <summary
-        aria-label={who.display_name}
+        aria-label={`${initials} · ${who.display_name}`}
         className="flex size-8 list-none items-center justify-center rounded-full bg-walnut font-display text-sm text-[#f5ead9] [&::-webkit-details-marker]:hidden"
       >
         {initials}

@@ -37,3 +37,8 @@ export function keyReader(): (pressed: Pressed) => Command | undefined {
     return ({ '/': 'search', '?': 'help', '[': 'previous', ']': 'next' } as Record<string, Command>)[key];
   };
 }
+
+/** The key that opens the palette together with K, as it is written on the keyboard. */
+export function modifier(t: (key: 'nav.ctrl') => string): string {
+  return /Mac|iPhone|iPad/.test(navigator.platform) ? '⌘' : t('nav.ctrl');
+}

@@ -13,10 +13,12 @@ interface Props {
   hrefOf: (lines: Lines) => string;
   onLine?: (lines: Lines) => void;
   label: string;
+  /** How high it is, or may become. */
+  className?: string;
 }
 
 /** A file with its line numbers; the marked lines are brought into sight. */
-export function CodeView({ text, language, marked, hrefOf, onLine, label }: Props) {
+export function CodeView({ text, language, marked, hrefOf, onLine, label, className = 'h-full' }: Props) {
   const [lines, setLines] = useState<Piece[][]>(() => plainLines(text));
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -30,12 +32,16 @@ export function CodeView({ text, language, marked, hrefOf, onLine, label }: Prop
   const start = marked?.start;
   useEffect(() => {
     if (start === undefined || lines.length === 0) return;
-    box.current?.querySelector(`[data-line="${start}"]`)?.scrollIntoView({ block: 'center' });
+    const line = box.current?.querySelector(`[data-line="${start}"]`);
+    if (!box.current || !line) return;
+    // Only the box moves: whoever reads beside it stays where they are.
+    const view = box.current.getBoundingClientRect();
+    box.current.scrollTop += line.getBoundingClientRect().top - view.top - view.height / 3;
   }, [start, lines.length]);
 
   const blocks = useMemo(() => Array.from({ length: Math.ceil(lines.length / BLOCK) }, (_, at) => at * BLOCK), [lines]);
   return (
-    <section ref={box} aria-label={label} tabIndex={0} className="h-full overflow-auto bg-sheet py-2">
+    <section ref={box} aria-label={label} tabIndex={0} className={`overflow-auto bg-sheet py-2 ${className}`}>
       <div className="source">
         {blocks.map((from) => {
           const block = lines.slice(from, from + BLOCK);

@@ -35,11 +35,14 @@ export function Page({ title, lead, above, actions, children }: Props) {
 }
 
 /** A part of a page, under a rule. */
-export function Section({ title, lead, actions, children }: Omit<Props, 'above'>) {
+export function Section({ title, count, lead, actions, children }: Omit<Props, 'above'> & { count?: string }) {
   return (
     <section className="mt-10 first:mt-0">
       <div className="mb-4 flex flex-wrap items-baseline justify-between gap-3 border-t border-rule-strong pt-3">
-        <h2 className="text-xl">{title}</h2>
+        <h2 className="text-xl">
+          {title}
+          {count && <span className="ml-2 font-sans text-xs font-normal text-faint">{count}</span>}
+        </h2>
         {actions}
       </div>
       {lead && <p className="mb-4 max-w-2xl text-soft">{lead}</p>}

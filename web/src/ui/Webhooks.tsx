@@ -4,6 +4,7 @@ import { api, data } from '../api/client.ts';
 import { webhooks } from '../api/queries.ts';
 import type { AddWebhook, Webhook } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
+import { useOnce } from '../lib/once.ts';
 import { Badge } from './Badge.tsx';
 import { Button } from './Button.tsx';
 import { Copy, Secret } from './Copy.tsx';
@@ -24,14 +25,11 @@ export function Webhooks({ repository }: { repository: string }) {
   const [provider, setProvider] = useState<Provider>('github');
   const [doomed, setDoomed] = useState<string>();
   const renew = () => client.invalidateQueries({ queryKey: ['repository', repository, 'webhooks'] });
-  const add = useMutation({
-    mutationFn: () =>
-      data(
-        api.POST('/api/v1/repositories/{repository}/webhooks', {
-          params: { path: { repository } },
-          body: { provider },
-        }),
-      ),
+  const add = useOnce({
+    send: (header) => {
+      const params = { path: { repository }, header: header({ repository, provider }) };
+      return data(api.POST('/api/v1/repositories/{repository}/webhooks', { params, body: { provider } }));
+    },
     onSuccess: renew,
     onError: notifyProblem,
   });
@@ -53,7 +51,11 @@ export function Webhooks({ repository }: { repository: string }) {
           params: { path: { repository, webhook: id } },
         }),
       ),
-    onSuccess: renew,
+    onSuccess: () => {
+      add.reset();
+      renewSecret.reset();
+      return renew();
+    },
     onError: notifyProblem,
     onSettled: () => setDoomed(undefined),
   });
@@ -69,7 +71,9 @@ export function Webhooks({ repository }: { repository: string }) {
                 className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-rule py-3 first:pt-0"
               >
                 <span className="font-semibold">{PROVIDERS[hook.provider as Provider]}</span>
-                <code className="min-w-0 flex-1 font-mono text-xs break-all">{addressOf(hook)}</code>
+                <code className="min-w-0 flex-1 basis-72 font-mono text-xs break-all max-sm:order-1 max-sm:basis-full">
+                  {addressOf(hook)}
+                </code>
                 {hook.last_delivery_at && (
                   <span className="text-xs text-faint">
                     <Ago at={hook.last_delivery_at} /> {hook.last_status && <Badge>{hook.last_status}</Badge>}
@@ -89,7 +93,10 @@ export function Webhooks({ repository }: { repository: string }) {
       </Loaded>
       {secret && (
         <div className="my-4">
-          <Secret text={secret} note={t('repository.webhook_secret')} />
+          <Secret
+            text={secret}
+            note={t(renewSecret.data ? 'repository.webhook_renewed' : 'repository.webhook_secret')}
+          />
         </div>
       )}
       <div className="mt-4 flex items-end gap-3">
@@ -109,7 +116,13 @@ export function Webhooks({ repository }: { repository: string }) {
             </select>
           )}
         </Field>
-        <Button busy={add.isPending} onClick={() => add.mutate()}>
+        <Button
+          busy={add.isPending}
+          onClick={() => {
+            renewSecret.reset();
+            add.mutate();
+          }}
+        >
           {t('repository.webhook_add')}
         </Button>
       </div>
