@@ -37,6 +37,16 @@ struct Inner {
     draining: AtomicBool,
 }
 
+/// A service that is being built.
+pub struct Starting(Arc<AtomicBool>);
+
+impl Starting {
+    /// It runs.
+    pub fn done(self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The checks of a process: one registry, whichever services run in it. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Health {
@@ -72,6 +82,18 @@ impl Health {
             let store = store.clone();
             async move { store.ping().await.map_err(|error| CheckFailure(error.to_string())) }
         });
+    }
+
+    /// Adds a check that fails until [`Starting::done`]: clients are there before a service listens or reads.
+    #[must_use]
+    pub fn starting(&self) -> Starting {
+        let done = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&done);
+        self.add("started", move || {
+            let done = seen.load(Ordering::Relaxed);
+            async move { if done { Ok(()) } else { Err(CheckFailure("starting".to_owned())) } }
+        });
+        Starting(done)
     }
 
     /// From now on not ready: nobody should send anything any more.

@@ -30,7 +30,7 @@ pub use caffeine_bus::redact_url;
 pub use collector::collect;
 pub use config::{ConfigError, Configuration, LogFormat, Settings, load_settings, section};
 pub use files::allow_many_files;
-pub use health::{CheckFailure, Health};
+pub use health::{CheckFailure, Health, Starting};
 pub use inbox::{store_failure, store_inbox};
 pub use runner::{connect, main, run_service};
 pub use service::{Clients, Service};

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments::{Request, program, usage, version};
 use crate::config::{Configuration, Settings};
-use crate::{Clients, Health, Service, Telemetry, allow_many_files, redact_url, shutdown_on_signals};
+use crate::{Clients, Health, Service, Starting, Telemetry, allow_many_files, redact_url, shutdown_on_signals};
 
 /// The whole `main` of a service's own binary `caffeine-<service>`: `--config <file>`, `--help` and `--version`.
 #[must_use]
@@ -80,11 +80,13 @@ pub async fn connect(service: caffeine_contract::Service, settings: &Settings) -
 pub async fn run_service<S: Service>(
     configuration: &Configuration,
     clients: Clients,
+    starting: Starting,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let name = S::NAME.as_str();
     let config: S::Config = configuration.section(name)?;
     let service = S::from_config(config, clients).await.with_context(|| format!("build {name}"))?;
+    starting.done();
     tracing::info!(service = name, "started");
     service.run(shutdown).await.with_context(|| format!("run {name}"))?;
     tracing::info!(service = name, "stopped");
@@ -107,6 +109,7 @@ async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
         () = shutdown.cancelled() => return Ok(()),
     };
     health.add_clients(&clients);
+    let starting = health.starting();
     let address = health
         .serve(settings.health_listen, Some(telemetry.clone()), stop_serving)
         .await
@@ -120,7 +123,7 @@ async fn process<S: Service>(file: Option<PathBuf>) -> anyhow::Result<()> {
         draining.drain();
     });
 
-    let outcome = run_service::<S>(&configuration, clients.clone(), shutdown).await;
+    let outcome = run_service::<S>(&configuration, clients.clone(), starting, shutdown).await;
     clients.bus.drain().await;
     clients.store.close().await;
     telemetry.shutdown().await;

@@ -51,9 +51,10 @@ impl Roles {
         let name: Name = S::NAME;
         let clients = connect(name, &configuration.settings_of(name)?).await?;
         health.add_clients(&clients);
+        let starting = health.starting();
         let (configuration, shutdown, failed) = (configuration.clone(), self.shutdown.clone(), self.failed.clone());
         self.tasks.spawn(async move {
-            let outcome = run_service::<S>(&configuration, clients.clone(), shutdown.clone()).await;
+            let outcome = run_service::<S>(&configuration, clients.clone(), starting, shutdown.clone()).await;
             if let Err(error) = &outcome {
                 tracing::error!(service = name.as_str(), error = format!("{error:#}"), "service failed");
                 failed.cancel();

@@ -31,6 +31,8 @@ pub struct PrincipalRow {
     pub scopes: Option<Vec<String>>,
     /// The token, or the one that the session was opened with.
     pub token: Option<TokenId>,
+    /// When that token ends.
+    pub token_expires_at: Option<DateTime<Utc>>,
     /// The session, if it is one.
     pub session: Option<SessionId>,
     /// When it stops being valid whatever happens.
@@ -158,6 +160,7 @@ impl Store {
             role: row.role,
             scopes: Some(row.scopes),
             token: Some(TokenId::from_uuid(row.token_id)),
+            token_expires_at: Some(row.expires_at),
             session: None,
             expires_at: row.expires_at,
         }))

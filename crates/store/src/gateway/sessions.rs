@@ -107,8 +107,8 @@ impl Store {
     ) -> Result<Option<PrincipalRow>, StoreError> {
         let row = sqlx::query!(
             r#"WITH found AS (
-                   SELECT s.session_id, s.token_id, s.expires_at, t.scopes, u.workspace_id, u.user_id, u.display_name,
-                          u.role, w.name AS workspace_name
+                   SELECT s.session_id, s.token_id, s.expires_at, t.expires_at AS token_expires_at, t.scopes,
+                          u.workspace_id, u.user_id, u.display_name, u.role, w.name AS workspace_name
                    FROM sessions s JOIN users u USING (user_id) JOIN workspaces w ON w.workspace_id = u.workspace_id
                    LEFT JOIN tokens t ON t.token_id = s.token_id
                    WHERE s.session_id = $1 AND s.expires_at > now() AND u.active
@@ -123,8 +123,8 @@ impl Store {
                    WHERE users.user_id = found.user_id
                      AND (users.last_seen_at IS NULL OR users.last_seen_at < now() - interval '1 minute')
                )
-               SELECT session_id, token_id, expires_at, scopes AS "scopes?", workspace_id, user_id, display_name, role,
-                      workspace_name
+               SELECT session_id, token_id, expires_at, token_expires_at AS "token_expires_at?", scopes AS "scopes?",
+                      workspace_id, user_id, display_name, role, workspace_name
                FROM found"#,
             id.as_uuid(),
             f64::from(life.idle_seconds)
@@ -139,6 +139,7 @@ impl Store {
             role: row.role,
             scopes: row.scopes,
             token: row.token_id.map(TokenId::from_uuid),
+            token_expires_at: row.token_expires_at,
             session: Some(SessionId::from_uuid(row.session_id)),
             expires_at: row.expires_at,
         }))

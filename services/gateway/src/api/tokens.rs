@@ -162,7 +162,7 @@ impl TokensApi {
         }
         let wanted = Utc::now().checked_add_days(Days::new(u64::from(days))).ok_or_else(ApiError::internal)?;
         // A token that is found by a thief must not give birth to one that outlives it.
-        let expires_at = if who.token.is_some() { wanted.min(who.expires_at) } else { wanted };
+        let expires_at = who.token_expires_at.map_or(wanted, |end| wanted.min(end));
         // As it is stored, so that lists say the same.
         let expires_at = expires_at.trunc_subsecs(6);
         let scopes: Vec<String> = Scope::ALL

@@ -20,6 +20,8 @@ pub(crate) struct Principal {
     pub(crate) scope: Scope,
     /// The token, or the one that the session was opened with.
     pub(crate) token: Option<TokenId>,
+    /// When that token ends.
+    pub(crate) token_expires_at: Option<DateTime<Utc>>,
     pub(crate) session: Option<SessionId>,
     pub(crate) expires_at: DateTime<Utc>,
     /// Where the request comes from.
@@ -41,6 +43,7 @@ impl Principal {
             role: row.role.parse().ok()?,
             scope,
             token: row.token,
+            token_expires_at: row.token_expires_at,
             session: row.session,
             expires_at: row.expires_at,
             ip,

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, answer};
+use crate::sessions::Browser;
 
 async fn make(fixture: &Fixture, with: &str, scopes: &[&str], days: u32) -> (u16, Value) {
     let request = fixture.http.post(format!("{}/api/v1/tokens", fixture.base)).bearer_auth(with);
@@ -105,6 +106,11 @@ async fn a_token_gives_birth_to_nothing_stronger_or_older() {
     assert_eq!(make(&fixture, short_secret, &["admin"], 1).await.1["code"], "scope_too_high");
     let (_, child) = make(&fixture, short_secret, &["write"], 365).await;
     assert_eq!(child["expires_at"], short["expires_at"], "it ends with its mother");
+    let session = Browser::sign_in(&fixture, short_secret).await;
+    let body = json!({ "name": "ci", "scopes": ["read"], "expires_in_days": 365 });
+    let made = session.request_to(&fixture.base, Method::POST, "/api/v1/tokens").json(&body).send().await.unwrap();
+    let (_, made) = answer(made).await;
+    assert_eq!(made["expires_at"], short["expires_at"], "not with the session, which ends in hours");
     let (_, reader) = make(&fixture, &fixture.token, &["read"], 1).await;
     assert_eq!(make(&fixture, reader["secret"].as_str().unwrap(), &["read"], 1).await.0, 403);
     let others = fixture.user("viewer").await.1;
