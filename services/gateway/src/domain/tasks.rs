@@ -80,8 +80,10 @@ pub(crate) fn tasks(work: Work) -> Vec<Task> {
             updated_at,
         });
     }
-    if let Some(link) = work.link {
-        let (count, updated_at) = attempts.of(&[(Kind::LinkRequested, "")]);
+    let (count, updated_at) = attempts.of(&[(Kind::LinkRequested, "")]);
+    // A clone that failed leaves its reason here, too, and nothing was to be linked.
+    let was_asked = |link: &LinkRow| link.failure_reason.is_none() || count > 0;
+    if let Some(link) = work.link.filter(was_asked) {
         let state = match (link.linked_at, &link.failure_reason) {
             (Some(_), _) => "done",
             (None, Some(_)) => "failed",
