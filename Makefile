@@ -125,7 +125,7 @@ generate: setup $(WEB_MODULES) ## Renew generated files
 demo: setup ## Document a repository (REPO=path or address; this project if not given)
 	@scripts/demo
 
-up: setup ## Leave everything running until Ctrl-C and print the addresses
+up: setup web ## Leave everything running until Ctrl-C and print the addresses
 	cargo run --locked --package caffeine -- up --data .run/up
 
 # Ready programs to make images from, as $(PROGRAMS)/caffeine; a debug build serves for trying.
