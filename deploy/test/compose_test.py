@@ -95,8 +95,9 @@ def check_document(client: Client) -> str:
 def check_metrics(stack: Stack, client: Client, repository: str) -> None:
     """Everything that alerts and dashboards name is scraped, once everything has happened that is counted."""
     prometheus = Client("127.0.0.1", PROMETHEUS, "")
-    # A message that is given up: there is no such repository.
-    absent = client.add("http://git:8000/absent.git")["run"]["id"]
+    # Messages that are given up: a typing error, which alerts nobody, and a host that cannot be found.
+    mistyped = client.add("http://git:8000/absent.git")["run"]["id"]
+    absent = client.add("http://absent.invalid/absent.git")["run"]["id"]
     # A full window: nobody reads what the cloner sends.
     podman("stop", stack.container("chunker"))
     wide = client.add("http://git:8000/wide.git")["run"]["id"]
@@ -110,7 +111,7 @@ def check_metrics(stack: Stack, client: Client, repository: str) -> None:
         podman("start", stack.container("chunker"))
         client.follow(model["run"]["id"] if "run" in model else model["id"])
     until("the cloner goes on", 90, lambda: prometheus.value("sum(caffeine_publish_blocked_seconds_total)") > 0)
-    for run_id in (absent, wide):
+    for run_id in (mistyped, absent, wide):
         client.follow(run_id)
 
     def names() -> set[str]:
@@ -124,8 +125,8 @@ def check_metrics(stack: Stack, client: Client, repository: str) -> None:
     assert sum(len(group["rules"]) for group in firing) > 20 and all(
         rule["health"] == "ok" for group in firing for rule in group["rules"]
     )
-    dead = prometheus.value("sum(ALERTS{alertname='CaffeineDeadLetters'})")
-    assert dead == 1, "a dead letter raised no alert"
+    alerts = "sum(ALERTS{alertname='CaffeineDeadLetters'})"
+    until("a dead letter raises its alert", 60, lambda: prometheus.value(alerts) == 1)
     say(
         f"metrics: all {len(metrics.wanted())} that alerts and dashboards name were scraped, and a dead letter raised its alert"
     )
