@@ -166,7 +166,7 @@ async fn send_piece<'connection>(
     }
 }
 
-/// A count or a line number as a column; what does not fit becomes the largest that does.
+/// A count, a position or a line number as a column; what does not fit becomes the largest that does.
 pub(crate) fn integer(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }

@@ -92,18 +92,16 @@ pub(super) async fn send_snapshot(
     files: Sender<SnapshotFile>,
     refs: Sender<SnapshotRefs>,
 ) -> Result<(), StoreError> {
-    let mut listed = list(tx, of, analyser).await?;
+    let listed = list(tx, of, analyser).await?;
     let versions: Vec<Uuid> = listed.iter().map(|listed| listed.version).collect();
     let fitting = fitting(tx, of, analyser, max_rows, &versions).await?;
-    // From the end, so that what is sent leaves no copy here.
     let mut paths = Vec::with_capacity(listed.len());
+    let mut listed = listed.into_iter();
     for group in versions.chunks(GROUP) {
-        let rest = listed.split_off(group.len());
-        let here = std::mem::replace(&mut listed, rest);
         let mut symbols = if fitting.symbols { read_symbols(tx, analyser, group).await? } else { HashMap::new() };
         let mut imports = if fitting.imports { read_imports(tx, analyser, group).await? } else { HashMap::new() };
         let mut bases = if fitting.refs { read_refs(tx, analyser, group, true).await? } else { HashMap::new() };
-        for Listed { version, mut file } in here {
+        for Listed { version, mut file } in listed.by_ref().take(group.len()) {
             file.symbols = symbols.remove(&version).unwrap_or_default();
             file.imports = imports.remove(&version).unwrap_or_default();
             file.bases = bases.remove(&version).unwrap_or_default();

@@ -4,6 +4,7 @@ use caffeine_model::{RunId, WorkspaceId};
 use sqlx::PgConnection;
 
 use super::{SymbolCountRow, count};
+use crate::copy::integer;
 use crate::{Store, StoreError};
 
 /// The kinds of symbols that make up a public interface; members without a body of their own (fields, variants) are
@@ -183,7 +184,6 @@ impl Store {
                 insert_positions(&mut transaction, workspace, run, analyser).await?;
             }
         }
-        let begin = i64::from(offset).min(i64::from(i32::MAX));
         let rows = symbol_rows!(
             r#"SELECT s.path, m.module, f.language, y.ordinal, y.parent, y.kind, y.name, y.qualified, '' AS "signature!",
                '' AS "doc!", y.exported, y.start_line, y.end_line FROM symbol_positions p
@@ -196,8 +196,8 @@ impl Store {
             run.as_uuid(),
             workspace.as_uuid(),
             analyser,
-            position(begin),
-            position(begin + i64::from(limit))
+            integer(offset),
+            integer(offset.saturating_add(limit))
         )
         .fetch_all(&mut *transaction)
         .await?;
@@ -272,10 +272,6 @@ async fn insert_positions(
     .execute(connection)
     .await?;
     Ok(())
-}
-
-fn position(number: i64) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 fn words(words: &[&str]) -> Vec<String> {
