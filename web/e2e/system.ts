@@ -18,6 +18,8 @@ export interface System {
   small: string;
   /** Where both are served, without an end. */
   host: string;
+  /** Has the host say nothing until the work is done, so that a run that needs it is still under way. */
+  whileHostIsSilent: (work: () => Promise<void>) => Promise<void>;
   /** Who lets people in besides tokens, if that was asked for. */
   provider?: Provider;
   /** What the system has said. */
@@ -209,6 +211,10 @@ export async function startSystem({ withProvider = false } = {}): Promise<System
     repository: `${address}/roastery.git`,
     small: `${address}/kettle.git`,
     host: address,
+    whileHostIsSilent: async (work) => {
+      git.child.kill('SIGSTOP');
+      await work().finally(() => git.child.kill('SIGCONT'));
+    },
     provider,
     log: up.log,
     tokenOf: (role) => addUser(data, role),

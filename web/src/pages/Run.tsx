@@ -77,12 +77,13 @@ function Open({ run }: { run: RunRow }) {
       }
       actions={
         write &&
+        // Two buttons, not one that changes its meaning below a finger: a click on the former must not start a run.
         (over ? (
-          <Button busy={retry.isPending} onClick={() => retry.mutate()}>
+          <Button key="retry" busy={retry.isPending} onClick={() => retry.mutate()}>
             {t('run.retry')}
           </Button>
         ) : (
-          <Button look="danger" onClick={() => setAsking(true)}>
+          <Button key="cancel" look="danger" onClick={() => setAsking(true)}>
             {t('run.cancel')}
           </Button>
         ))
