@@ -55,7 +55,10 @@ describe('a first morning', () => {
         }
       }).observe(document, { subtree: true, childList: true, attributes: true });
     });
-    await page.getByRole('button', { name: 'Add and begin' }).click();
+    await system.whileHostIsSilent(async () => {
+      await page.getByRole('button', { name: 'Add and begin' }).click();
+      await page.locator('[data-stage=clone]').waitFor();
+    });
     await page.locator('[data-stage=write][data-status=done]').waitFor({ timeout: 120_000 });
     await page.getByText('Documented', { exact: true }).waitFor();
     const history = await page.evaluate(() => (window as unknown as { history_: Record<string, string[]> }).history_);
