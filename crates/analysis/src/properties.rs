@@ -173,9 +173,6 @@ pub fn links(analyses: Vec<(&str, FileAnalysis)>) {
     assert!(symbols.is_empty() || (sum - 1.0).abs() < 1e-6, "ranks sum to {sum}");
     let slugs: std::collections::BTreeSet<_> = output.modules.iter().map(|module| module.slug.as_str()).collect();
     assert_eq!(slugs.len(), output.modules.len(), "slugs are unique");
-    for edge in &output.module_edges {
-        assert!(slugs.contains(edge.src.as_str()) && slugs.contains(edge.dst.as_str()), "{edge:?}");
-    }
 }
 
 macro_rules! languages {

@@ -1,11 +1,13 @@
 //! What the broker keeps of a repository that is being deleted, and its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use caffeine_contract::table::{Retention, STREAMS};
 use caffeine_contract::{Command, Stream};
 use caffeine_model::{RepositoryId, RunId, WorkspaceId};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::Commands;
@@ -15,6 +17,8 @@ use crate::{Bus, BusError};
 /// was running has stopped.
 const LATE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(5);
+/// How many repositories are purged at the same time.
+const AT_ONCE: usize = 8;
 
 /// A repository that is being deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,18 +62,25 @@ impl Bus {
     /// [`BusError::Missing`] if the stream of commands has not been provisioned; outages are waited out.
     pub async fn purge_deleted(&self, shutdown: CancellationToken) -> Result<(), BusError> {
         let mut deletions = self.deletions().await?;
+        // A reader that starts hears the deletions of a week.
+        let at_once = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             let deletion = tokio::select! {
                 deletion = deletions.next() => deletion,
                 () = shutdown.cancelled() => return Ok(()),
             };
             // At once, and when nobody publishes any more. Each on its own, so that one does not keep the next.
-            let (bus, stop) = (self.clone(), shutdown.clone());
+            let (bus, stop, at_once) = (self.clone(), shutdown.clone(), Arc::clone(&at_once));
             tokio::spawn(async move {
+                let purge = async || {
+                    // Nobody closes it.
+                    let _permit = at_once.acquire().await;
+                    bus.purge_patiently(&deletion).await;
+                };
                 let purged = async {
-                    bus.purge_patiently(&deletion).await;
+                    purge().await;
                     tokio::time::sleep(LATE).await;
-                    bus.purge_patiently(&deletion).await;
+                    purge().await;
                 };
                 stop.run_until_cancelled(purged).await;
             });

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::jetstream::{self, AckKind};
 use caffeine_contract::{ConsumerSpec, Kind, Scope, table};
-use caffeine_model::{Lane, WorkId};
+use caffeine_model::{Generation, Lane, WorkId};
 use tokio::sync::{RwLockReadGuard, RwLockWriteGuard, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -148,7 +148,7 @@ impl Delivery {
             return self.settle(AckKind::Ack, Outcome::Cancelled).await;
         }
         let work = WorkId::derive(scope.run, kind.spec().name, &key);
-        let prior = match self.prior(work, envelope.redelivered).await {
+        let prior = match self.prior(work, envelope.redelivered.then_some(scope.generation)).await {
             Ok(prior) => prior,
             Err(failure) => return self.fail_without_job(failure).await,
         };
@@ -190,7 +190,7 @@ impl Delivery {
             bus: self.reader.bus.clone(),
             cancelled: self.stop.child_token(),
             blocking: Arc::new(Blocking::new(Arc::clone(&self.reader.may_block))),
-            origin: Some((self.reader.spec, kind)),
+            origin: (self.reader.spec, kind),
             trace: span::only_links(Some(kind)).then(|| trace_context(self.message.headers.as_ref())),
         }
     }
@@ -404,7 +404,7 @@ impl Delivery {
     }
 
     /// Asks the inbox, patiently: an outage of the database must not use up deliveries.
-    async fn prior(&self, work: WorkId, redelivered: bool) -> Result<Prior, Failure> {
+    async fn prior(&self, work: WorkId, redelivered: Option<Generation>) -> Result<Prior, Failure> {
         let started = Instant::now();
         let mut backoff = delay::Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         loop {
@@ -432,14 +432,18 @@ impl Delivery {
             .unwrap_or_else(|silence| Err(InboxError::Unavailable(Box::new(silence))))
     }
 
-    async fn ask_inbox(&self, work: WorkId, redelivered: bool) -> Result<Prior, InboxError> {
+    /// `redelivered` is the generation of a dead letter that was sent again. Its rejection is older than it, and that is
+    /// forgotten once: by its first delivery that gets here.
+    async fn ask_inbox(&self, work: WorkId, redelivered: Option<Generation>) -> Result<Prior, InboxError> {
         let inbox = &self.reader.inbox;
-        let mut known = inbox.prior(work).await?;
-        if known.rejected.is_some() && redelivered && self.facts.delivered == 1 {
-            inbox.forget_rejection(work).await?;
-            known = Prior::default();
+        let known = inbox.prior(work).await?;
+        match redelivered.filter(|generation| known.rejected.is_some() && *generation > known.retried) {
+            None => Ok(known),
+            Some(generation) => {
+                inbox.forget_rejection(work, generation).await?;
+                Ok(Prior { retried: generation, ..Prior::default() })
+            }
         }
-        Ok(known)
     }
 
     pub(crate) async fn settle(&self, kind: AckKind, outcome: Outcome) -> Outcome {

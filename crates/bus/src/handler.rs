@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use caffeine_contract::Message;
-use caffeine_model::{RunId, WorkId, WorkspaceId};
+use caffeine_model::{Generation, RunId, WorkId, WorkspaceId};
 
 use crate::{Job, Outgoing};
 
@@ -92,6 +92,8 @@ pub struct Prior {
     pub done: bool,
     /// The work was rejected for this reason; the dead letter or the owed outputs may be missing.
     pub rejected: Option<Rejection>,
+    /// The generation for which a rejection was last forgotten.
+    pub retried: Generation,
 }
 
 /// The inbox gave no answer.
@@ -142,11 +144,11 @@ pub trait Inbox: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Forgets that the work was rejected and how often it was tried: a person sends it again.
+    /// Forgets that the work was rejected and how often it was tried: a person has sent it again in this generation.
     ///
     /// # Errors
     /// If the store cannot be reached.
-    async fn forget_rejection(&self, _work: WorkId) -> Result<(), InboxError> {
+    async fn forget_rejection(&self, _work: WorkId, _generation: Generation) -> Result<(), InboxError> {
         Ok(())
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use caffeine_contract::{ConsumerSpec, Kind, Scope, v1};
 use caffeine_model::WorkId;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -27,30 +26,13 @@ pub struct Job {
     pub(crate) bus: Bus,
     pub(crate) cancelled: CancellationToken,
     pub(crate) blocking: Arc<Blocking>,
-    /// Who reads what; absent outside a delivery.
-    pub(crate) origin: Option<(ConsumerSpec, Kind)>,
+    /// Who reads what.
+    pub(crate) origin: (ConsumerSpec, Kind),
     /// The run's trace, if the delivery only links to it: what it leads to goes on there.
     pub(crate) trace: Option<opentelemetry::Context>,
 }
 
 impl Job {
-    /// A first delivery of a message that no broker delivered: for tests of handlers.
-    #[must_use]
-    pub fn detached(bus: Bus, message: &Outgoing) -> Self {
-        Self {
-            scope: message.scope.clone(),
-            work: message.work(),
-            key: message.key.clone(),
-            attempts: 0,
-            repeat: false,
-            bus,
-            cancelled: CancellationToken::new(),
-            blocking: Arc::new(Blocking::new(Arc::new(Semaphore::new(1)))),
-            origin: None,
-            trace: None,
-        }
-    }
-
     /// The same job with another token.
     pub(crate) fn afresh(&self, cancelled: CancellationToken) -> Self {
         Self {
@@ -112,8 +94,7 @@ impl Job {
 
     /// Lets a test kill the process here; handlers that publish through [`Job::publish`] call it after their commit.
     pub fn fault(&self, point: FaultPoint) {
-        if let Some((spec, kind)) = &self.origin {
-            fault::reached(spec, *kind, Some(&self.key), point);
-        }
+        let (spec, kind) = &self.origin;
+        fault::reached(spec, *kind, Some(&self.key), point);
     }
 }

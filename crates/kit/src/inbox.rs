@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use caffeine_bus::{Failure, Inbox, InboxError, Prior, Rejection};
-use caffeine_model::{RunId, WorkId, WorkspaceId};
+use caffeine_model::{Generation, RunId, WorkId, WorkspaceId};
 use caffeine_store::{InboxTable, Store, StoreError};
 
 struct StoreInbox {
@@ -28,7 +28,8 @@ impl Inbox for StoreInbox {
             Rejection { code: code.to_owned(), reason: reason.to_owned() }
         });
         let crashes = entry.open_deliveries.unwrap_or(1);
-        Ok(Prior { attempts: entry.attempts, crashes, done: entry.outcome.as_deref() == Some("done"), rejected })
+        let done = entry.outcome.as_deref() == Some("done");
+        Ok(Prior { attempts: entry.attempts, crashes, done, rejected, retried: entry.retried })
     }
 
     async fn count_attempt(
@@ -49,8 +50,8 @@ impl Inbox for StoreInbox {
         self.store.inbox_delivery_ended(self.table, work, workspace, run).await.map_err(inbox_error)
     }
 
-    async fn forget_rejection(&self, work: WorkId) -> Result<(), InboxError> {
-        self.store.inbox_forget_rejection(self.table, work).await.map_err(inbox_error)
+    async fn forget_rejection(&self, work: WorkId, generation: Generation) -> Result<(), InboxError> {
+        self.store.inbox_forget_rejection(self.table, work, generation).await.map_err(inbox_error)
     }
 }
 

@@ -28,7 +28,7 @@ mod telemetry;
 
 pub use caffeine_bus::redact_url;
 pub use collector::collect;
-pub use config::{ConfigError, Configuration, LogFormat, Settings, load_settings, section};
+pub use config::{ConfigError, Configuration, LogFormat, Settings, section};
 pub use files::allow_many_files;
 pub use health::{CheckFailure, Health, Starting};
 pub use inbox::{store_failure, store_inbox};

@@ -72,12 +72,6 @@ pub enum RetryCause {
 }
 
 impl LlmError {
-    /// Whether every other call of the run would fail the same way.
-    #[must_use]
-    pub fn ends_run(&self) -> bool {
-        matches!(self, Self::StopRun { .. } | Self::Auth)
-    }
-
     /// The wait the provider asked for.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::collection::lock_repository;
+use crate::copy::integer;
 use crate::inbox::{self, InboxTable};
 use crate::{Store, StoreError};
 
@@ -346,11 +347,6 @@ async fn stored_plan(
 
 fn oid(column: &'static str, bytes: &[u8]) -> Result<Oid, StoreError> {
     Oid::from_bytes(bytes).map_err(|error| StoreError::corrupt(column, error))
-}
-
-/// Counts are far below the limit of a column; one that is not stops at it.
-fn integer(value: u32) -> i32 {
-    i32::try_from(value).unwrap_or(i32::MAX)
 }
 
 fn bigint(value: u64) -> i64 {

@@ -1,8 +1,9 @@
 //! The inboxes: one table per consuming service, all shaped alike.
 
-use caffeine_model::{RepositoryId, RunId, WorkId, WorkspaceId};
+use caffeine_model::{Generation, RepositoryId, RunId, WorkId, WorkspaceId};
 use sqlx::PgConnection;
 
+use crate::copy::integer;
 use crate::{Store, StoreError};
 
 /// Whose inbox.
@@ -30,6 +31,8 @@ pub struct InboxEntry {
     pub outcome: Option<String>,
     /// The last reason; of a rejection `<code>: <sentence>`.
     pub detail: Option<String>,
+    /// The generation in which a person has last sent it again after a rejection; the first if nobody has.
+    pub retried: Generation,
 }
 
 /// Runs the same statement on the table of `$which`: statements are checked at compile time, so each table needs its
@@ -47,15 +50,21 @@ macro_rules! on_table {
 
 macro_rules! read {
     ($table:tt, $pool:expr, $work:expr) => {
-        sqlx::query!("SELECT attempts, open_deliveries, outcome, detail FROM " + $table + " WHERE work_id = $1", $work)
-            .fetch_optional($pool)
-            .await?
-            .map(|row| InboxEntry {
-                attempts: row.attempts.unsigned_abs(),
-                open_deliveries: Some(row.open_deliveries.unsigned_abs()),
-                outcome: row.outcome,
-                detail: row.detail,
-            })
+        sqlx::query!(
+            "SELECT attempts, open_deliveries, outcome, detail, retried_generation FROM "
+                + $table
+                + " WHERE work_id = $1",
+            $work
+        )
+        .fetch_optional($pool)
+        .await?
+        .map(|row| InboxEntry {
+            attempts: row.attempts.unsigned_abs(),
+            open_deliveries: Some(row.open_deliveries.unsigned_abs()),
+            outcome: row.outcome,
+            detail: row.detail,
+            retried: Generation(row.retried_generation.unsigned_abs()),
+        })
     };
 }
 
@@ -110,13 +119,15 @@ macro_rules! end {
 }
 
 macro_rules! forget {
-    ($table:tt, $pool:expr, $work:expr) => {
+    ($table:tt, $pool:expr, $work:expr, $generation:expr) => {
         sqlx::query!(
             "UPDATE "
                 + $table
-                + " SET outcome = NULL, detail = NULL, attempts = 0, open_deliveries = 0, updated_at = now() \
+                + " SET outcome = NULL, detail = NULL, attempts = 0, open_deliveries = 0, \
+                 retried_generation = $2, updated_at = now() \
              WHERE work_id = $1 AND outcome = 'rejected'",
-            $work
+            $work,
+            $generation
         )
         .execute($pool)
         .await?
@@ -199,12 +210,18 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets that a piece of work was rejected: a person wants it tried again from its first attempt.
+    /// Forgets that a piece of work was rejected: a person wants it tried again from its first attempt, in this generation.
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn inbox_forget_rejection(&self, table: InboxTable, work: WorkId) -> Result<(), StoreError> {
-        on_table!(table, |t| forget!(&self.pool, work.as_uuid()));
+    pub async fn inbox_forget_rejection(
+        &self,
+        table: InboxTable,
+        work: WorkId,
+        generation: Generation,
+    ) -> Result<(), StoreError> {
+        let generation = integer(generation.0);
+        on_table!(table, |t| forget!(&self.pool, work.as_uuid(), generation));
         Ok(())
     }
 }

@@ -1,14 +1,19 @@
 //! Does with dead letters what people have decided about them: the gateway, where they decide, may only look.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use caffeine_bus::{Bus, BusError, DeadLetter, Redelivery, Settlement};
 use caffeine_contract::Decision;
 use caffeine_store::{Store, StoreError};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// How long a letter waits for room, for the broker or for the database before it is tried again.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// How many are settled at the same time.
+const AT_ONCE: usize = 8;
 
 /// Why a letter is not settled yet.
 #[derive(Debug, thiserror::Error)]
@@ -28,20 +33,28 @@ enum SettleError {
 /// [`BusError::Missing`] if the stream of commands has not been provisioned; outages are waited out.
 pub(crate) async fn settle_letters(bus: Bus, store: Store, shutdown: CancellationToken) -> Result<(), BusError> {
     let mut settlements = bus.settlements().await?;
+    // A process that starts hears the decisions of a week.
+    let at_once = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let settlement = tokio::select! {
             settlement = settlements.next() => settlement,
             () = shutdown.cancelled() => return Ok(()),
         };
         // Each on its own, so that one without room does not keep the next.
-        let (bus, store, stop) = (bus.clone(), store.clone(), shutdown.clone());
-        tokio::spawn(async move { stop.run_until_cancelled(settle_patiently(&bus, &store, settlement)).await });
+        let (bus, store, stop, at_once) = (bus.clone(), store.clone(), shutdown.clone(), Arc::clone(&at_once));
+        tokio::spawn(async move {
+            stop.run_until_cancelled(settle_patiently(&bus, &store, settlement, &at_once)).await;
+        });
     }
 }
 
-async fn settle_patiently(bus: &Bus, store: &Store, settlement: Settlement) {
+async fn settle_patiently(bus: &Bus, store: &Store, settlement: Settlement, at_once: &Semaphore) {
     loop {
-        match settle(bus, store, settlement).await {
+        // Held while it is tried and not while it waits. Nobody closes it.
+        let permit = at_once.acquire().await;
+        let settled = settle(bus, store, settlement).await;
+        drop(permit);
+        match settled {
             Ok(()) => return,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;

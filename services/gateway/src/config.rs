@@ -77,6 +77,8 @@ pub struct GatewayConfig {
     pub rate_search: u32,
     /// Attempts to sign in per minute and address.
     pub rate_sign_in: u32,
+    /// Event streams that a user may have open at once.
+    pub event_streams: u32,
 }
 
 impl Default for GatewayConfig {
@@ -110,6 +112,7 @@ impl Default for GatewayConfig {
             rate_write: 60,
             rate_search: 120,
             rate_sign_in: 20,
+            event_streams: 100,
         }
     }
 }

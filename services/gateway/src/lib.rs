@@ -57,6 +57,7 @@ pub mod properties;
 mod relay;
 mod remover;
 mod service;
+mod streams;
 mod web;
 
 pub use api::{openapi_json, routes};

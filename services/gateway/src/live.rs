@@ -71,22 +71,14 @@ pub(crate) struct Live {
     probes: broadcast::Sender<v1::ProbeAnswered>,
 }
 
-/// The feed of a run, for as long as this lives.
-pub(crate) struct Feed {
-    run: RunId,
-    live: Live,
-    pub(crate) latest: watch::Receiver<Latest>,
-}
-
 impl Live {
     pub(crate) fn new() -> Self {
         Self { feeds: Arc::default(), probes: broadcast::Sender::new(PROBES) }
     }
 
     /// Everything about a run from now on.
-    pub(crate) fn follow(&self, run: RunId) -> Feed {
-        let latest = self.feeds().entry(run).or_default().subscribe();
-        Feed { run, live: self.clone(), latest }
+    pub(crate) fn follow(&self, run: RunId) -> watch::Receiver<Latest> {
+        self.feeds().entry(run).or_default().subscribe()
     }
 
     /// Answers to tests of connections from now on, to anybody's.
@@ -145,7 +137,7 @@ impl Live {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(POLL) => {}
             }
-            let runs: Vec<RunId> = self.feeds().keys().copied().collect();
+            let runs = self.followed();
             if runs.is_empty() {
                 continue;
             }
@@ -167,18 +159,15 @@ impl Live {
         }
     }
 
+    /// The runs that somebody follows. The others' feeds go.
+    fn followed(&self) -> Vec<RunId> {
+        let mut feeds = self.feeds();
+        feeds.retain(|_, feed| feed.receiver_count() > 0);
+        feeds.keys().copied().collect()
+    }
+
     fn feeds(&self) -> MutexGuard<'_, Feeds> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        let mut feeds = self.live.feeds();
-        // This one is still counted; nobody comes or goes while the lock is held.
-        if feeds.get(&self.run).is_some_and(|feed| feed.receiver_count() == 1) {
-            feeds.remove(&self.run);
-        }
     }
 }
 
@@ -232,13 +221,13 @@ mod tests {
         let run = RunId::from_uuid(Uuid::from_u128(7));
         let (one, other) = (live.follow(run), live.follow(run));
         drop(one);
-        assert_eq!(live.feeds().len(), 1);
+        assert_eq!(live.followed(), [run]);
         live.forward(
             run,
             v1::Event { scope: None, event: Some(v1::event::Event::RunChanged(v1::RunChanged { sequence: 4 })) },
         );
-        assert_eq!(other.latest.borrow().sequence, 4);
+        assert_eq!(other.borrow().sequence, 4);
         drop(other);
-        assert!(live.feeds().is_empty());
+        assert!(live.followed().is_empty() && live.feeds().is_empty());
     }
 }

@@ -55,19 +55,3 @@ impl Metrics {
         self.transitions.add(1, &[KeyValue::new("outcome", outcome)]);
     }
 }
-
-/// Counts an event stream for as long as it lives.
-pub(crate) struct OpenStream;
-
-impl OpenStream {
-    pub(crate) fn new() -> Self {
-        METRICS.streams.add(1, &[]);
-        Self
-    }
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        METRICS.streams.add(-1, &[]);
-    }
-}

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::canceller::Canceller;
 
-/// How many repositories are looked at in one pass.
-const BATCH: i64 = 16;
+/// How many repositories are looked at in one pass. One that waits for its command is passed by, so these are as many as may
+/// wait until the others wait, too.
+const BATCH: i64 = 1_000;
 /// Deletions of other pods, and those that wait for their command, are looked for this often.
 const POLL: Duration = Duration::from_secs(1);
 

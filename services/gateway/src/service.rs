@@ -1,4 +1,4 @@
-//! The service: builds what it needs, listens, and runs its five tasks.
+//! The service: builds what it needs, listens, and runs its tasks.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use caffeine_sealed::PublicKey;
 use poem::Server;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -30,11 +30,10 @@ use crate::identity::{Identity, IdentitySettings};
 use crate::live::Live;
 use crate::relay::Relay;
 use crate::remover::Remover;
+use crate::streams::Streams;
 
 /// How long running requests may take after the signal to stop.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How many event streams read rows at the same time; connections to the database are more.
-const STREAM_READS: usize = 2;
 
 /// A gateway that has its port and is ready to run.
 pub struct GatewayService {
@@ -114,7 +113,8 @@ impl Service for GatewayService {
         let deletions = Arc::new(Notify::new());
         let canceller =
             Canceller { bus: bus.clone(), store: store.clone(), versions: versions.clone(), bell: Arc::clone(&bell) };
-        let live = Live::new();
+        let (live, streams) = (Live::new(), Streams::new(self.config.event_streams));
+        let life = self.identity.life;
         // Ends the other tasks if one of them fails.
         let stop = shutdown.child_token();
 
@@ -132,7 +132,7 @@ impl Service for GatewayService {
             canceller: canceller.clone(),
             deletions: Arc::clone(&deletions),
             live: live.clone(),
-            reading: Arc::new(Semaphore::new(STREAM_READS)),
+            streams: streams.clone(),
             stop: stop.clone(),
         };
         let projector = Projector { bus: bus.clone(), store: store.clone(), versions, bell: Arc::clone(&bell) };
@@ -175,7 +175,7 @@ impl Service for GatewayService {
         tasks.spawn({
             let stop = stop.clone();
             async move {
-                live.run(bus, store, stop).await;
+                tokio::join!(live.run(bus, store.clone(), stop.clone()), streams.run(store, life, stop));
                 Ok(())
             }
         });

@@ -215,7 +215,8 @@ impl Stack {
         }
         // Tests ask without a pause until something has happened. Older programs know no limits.
         if name == "gateway" && programs.is_none() {
-            let limits = ["CAFFEINE_GATEWAY_RATE_READ", "CAFFEINE_GATEWAY_RATE_WRITE"];
+            let limits =
+                ["CAFFEINE_GATEWAY_RATE_READ", "CAFFEINE_GATEWAY_RATE_WRITE", "CAFFEINE_GATEWAY_EVENT_STREAMS"];
             variables.extend(limits.map(|limit| (limit, "0".to_owned())));
         }
         let binary = format!("caffeine-{name}");

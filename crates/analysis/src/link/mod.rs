@@ -31,8 +31,6 @@ pub struct LinkOutput {
     pub file_ranks: Vec<(String, f64)>,
     /// One per directory that holds files.
     pub modules: Vec<Module>,
-    /// Relations between different modules.
-    pub module_edges: Vec<ModuleEdge>,
 }
 
 /// A resolved relation. Files are named by their place in [`LinkOutput::file_ranks`]: a snapshot can have millions of
@@ -120,17 +118,6 @@ pub struct Module {
     pub files: Vec<String>,
 }
 
-/// How much one module uses another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ModuleEdge {
-    /// Slug of the using module.
-    pub src: String,
-    /// Slug of the used module.
-    pub dst: String,
-    /// Sum of the mentions.
-    pub weight: u32,
-}
-
 impl LinkOutput {
     /// The path of a file of an edge.
     #[must_use]
@@ -151,7 +138,6 @@ pub fn link(files: &[LinkFile], mentions: impl IntoIterator<Item = FileRefs>) ->
     LinkOutput {
         file_ranks: paths.zip(rank::ranks(&index, &found.between)).collect(),
         modules: modules::modules(&index),
-        module_edges: modules::edges(&index, &found.between),
         edges: found.edges,
         externals: found.externals,
     }

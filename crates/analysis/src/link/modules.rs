@@ -1,9 +1,9 @@
-//! Directories as modules, and what they use of each other.
+//! Directories as modules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::index::{FileId, Index, ancestors};
-use super::{Module, ModuleEdge};
+use super::Module;
+use super::index::{Index, ancestors};
 
 /// One module per directory that holds files, in order of path.
 pub(super) fn modules(index: &Index<'_>) -> Vec<Module> {
@@ -20,22 +20,6 @@ pub(super) fn modules(index: &Index<'_>) -> Vec<Module> {
         });
     }
     modules
-}
-
-/// How much each module uses each other one.
-pub(super) fn edges(index: &Index<'_>, between: &BTreeMap<(FileId, FileId), u32>) -> Vec<ModuleEdge> {
-    let slugs = slugs(index);
-    let slug_of = |file: FileId| slugs.get(super::index::folder(index.path(file)));
-    let mut weights: BTreeMap<(&String, &String), u32> = BTreeMap::new();
-    for ((src, dst), count) in between {
-        if let (Some(src), Some(dst)) = (slug_of(*src), slug_of(*dst))
-            && src != dst
-        {
-            let weight = weights.entry((src, dst)).or_insert(0);
-            *weight = weight.saturating_add(*count);
-        }
-    }
-    weights.into_iter().map(|((src, dst), weight)| ModuleEdge { src: src.clone(), dst: dst.clone(), weight }).collect()
 }
 
 /// A short name for each directory that is good in an address; two directories never share one.

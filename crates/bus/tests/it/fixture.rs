@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::{self, consumer};
+use async_nats::jetstream::{self, AckKind, consumer};
 use async_trait::async_trait;
 use caffeine_bus::{
     Bus, BusConfig, Failure, Handler, Inbox, InboxError, Job, Outgoing, Prior, Rejection, StorageProfile, Worker,
@@ -109,6 +109,15 @@ impl Fixture {
 
     pub(crate) fn start_on(&self, bus: Bus, spec: ConsumerSpec, handler: &Arc<Script>) -> Running {
         start(bus, spec, handler, Arc::clone(&self.inbox) as Arc<dyn Inbox>)
+    }
+
+    /// Takes a batch and hands it back, as a pod that is stopped does with what it has not begun.
+    pub(crate) async fn hand_a_batch_back(&self) {
+        let durable = Subjects::durable(Consumer::Chunker.spec(), Lane::Interactive);
+        let found: consumer::PullConsumer =
+            self.broker.jetstream().get_consumer_from_stream(durable, self.stream(Stream::Files)).await.unwrap();
+        let mut taken = found.fetch().max_messages(1).expires(SOON).messages().await.unwrap();
+        taken.next().await.unwrap().unwrap().ack_with(AckKind::Nak(None)).await.unwrap();
     }
 
     /// Takes messages out of a stream, as a reader downstream would.
@@ -257,9 +266,9 @@ impl Inbox for MemoryInbox {
         Ok(prior.attempts)
     }
 
-    async fn forget_rejection(&self, work: WorkId) -> Result<(), InboxError> {
+    async fn forget_rejection(&self, work: WorkId, generation: Generation) -> Result<(), InboxError> {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.priors.lock().unwrap().remove(&work);
+        self.priors.lock().unwrap().insert(work, Prior { retried: generation, ..Prior::default() });
         Ok(())
     }
 }

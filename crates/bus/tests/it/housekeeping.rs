@@ -138,11 +138,13 @@ async fn a_dead_letter_is_sent_into_its_working_run() {
     let id = buried(&fixture).await;
     // The handler's transaction would have written that.
     let rejection = caffeine_bus::Rejection { code: "bad".to_owned(), reason: "no good".to_owned() };
-    let prior = Prior { attempts: 3, crashes: 0, done: false, rejected: Some(rejection) };
+    let prior = Prior { attempts: 3, rejected: Some(rejection), ..Prior::default() };
     fixture.inbox.priors.lock().unwrap().insert(fixture.batch(0).work(), prior);
 
     assert_eq!(fixture.bus.redeliver(id, false).await.unwrap(), Some(Redelivery::Sent));
     assert_eq!(fixture.count(Stream::Dead).await, 0);
+    // Its first delivery comes to nothing.
+    fixture.hand_a_batch_back().await;
     let handler = Script::simple();
     let worker = fixture.start(quick(), &handler);
     fixture.wait_for(Stream::Files, 0).await;

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::fixture::{Fixture, SOON, Script, connect, quick};
 
-const ACK_WAIT: Duration = Duration::from_secs(1);
+const ACK_WAIT: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn a_job_longer_than_the_ack_wait_stays_ours() {

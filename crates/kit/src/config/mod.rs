@@ -240,14 +240,6 @@ impl Configuration {
     }
 }
 
-/// The settings that all services share, from the process's environment and file.
-///
-/// # Errors
-/// See [`ConfigError`].
-pub fn load_settings() -> Result<Settings, ConfigError> {
-    Configuration::from_process(None)?.settings()
-}
-
 /// A service's section, from the process's environment and file.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 use caffeine_bus::{Failure, InboxError, Prior};
 use caffeine_kit::{store_failure, store_inbox};
-use caffeine_model::{RunId, WorkId, WorkspaceId};
+use caffeine_model::{Generation, RunId, WorkId, WorkspaceId};
 use caffeine_store::{InboxTable, Store};
 use caffeine_testkit::TestDatabase;
 
@@ -62,7 +62,8 @@ async fn attempts_and_silent_deaths_are_counted_apart() {
         let second = WorkId::derive(run, "files.batch", "2");
         inbox.delivery_ended(second, workspace, run).await.unwrap();
         assert_eq!(crashes(second).await, 0, "{table:?}");
-        inbox.forget_rejection(second).await.unwrap();
+        inbox.forget_rejection(second, Generation(1)).await.unwrap();
+        assert_eq!(inbox.prior(second).await.unwrap(), Prior::default(), "{table:?}: nothing was rejected");
     }
 }
 

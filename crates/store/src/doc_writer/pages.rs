@@ -1,8 +1,9 @@
 //! Pages: their revisions, their citations, and the end of a document.
 
-use caffeine_model::{DocumentId, DocumentState, Oid};
+use caffeine_model::{DocumentId, DocumentState, Oid, RunId};
 use sqlx::PgConnection;
 
+use super::symbols::lock_positions;
 use super::{Outcome, Work, count, settle};
 use crate::{Store, StoreError};
 
@@ -203,6 +204,26 @@ async fn insert_citations(
     Ok(())
 }
 
+/// Removes what index pages are written from, if no other document of the run still writes some.
+async fn remove_positions(connection: &mut PgConnection, document: DocumentId) -> Result<(), StoreError> {
+    let run = sqlx::query_scalar!("SELECT run_id FROM documents WHERE document_id = $1", document.as_uuid())
+        .fetch_one(&mut *connection)
+        .await?;
+    // Of two that end at once, the second sees that the first has ended.
+    lock_positions(connection, RunId::from_uuid(run)).await?;
+    sqlx::query!(
+        "DELETE FROM symbol_positions WHERE run_id = $1 AND NOT EXISTS ( \
+             SELECT FROM documents d WHERE d.run_id = $1 AND d.document_id <> $2 \
+             AND d.state NOT IN ('completed', 'completed_with_errors', 'failed', 'cancelled') \
+             AND EXISTS (SELECT FROM pages p WHERE p.document_id = d.document_id AND p.kind = 'symbols'))",
+        run,
+        document.as_uuid()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Asks, under the document's lock and in a later statement, whether every page has ended; if so, ends the document.
 async fn fan_in(connection: &mut PgConnection, document: DocumentId) -> Result<PageOutcome, StoreError> {
     let pages = sqlx::query!(
@@ -222,14 +243,7 @@ async fn fan_in(connection: &mut PgConnection, document: DocumentId) -> Result<P
         _ => Some(DocumentState::CompletedWithErrors),
     };
     let Some(state) = ended else { return Ok(PageOutcome { total, published, failed, ended, notice: None }) };
-    // Only pages of an index are written from it, and they have all ended.
-    sqlx::query!(
-        "DELETE FROM symbol_positions WHERE run_id = (SELECT run_id FROM documents WHERE document_id = $1) \
-         AND EXISTS (SELECT FROM pages WHERE document_id = $1 AND kind = 'symbols')",
-        document.as_uuid()
-    )
-    .execute(&mut *connection)
-    .await?;
+    remove_positions(connection, document).await?;
     let reason = pages.reason.filter(|_| state == DocumentState::Failed);
     let notice = sqlx::query_scalar!(
         "UPDATE documents SET state = $2, completed_at = coalesce(completed_at, now()), notice = coalesce($3, notice) \

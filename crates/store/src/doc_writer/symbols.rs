@@ -177,9 +177,7 @@ impl Store {
     ) -> Result<Vec<SymbolRow>, StoreError> {
         let mut transaction = self.pool.begin().await?;
         if !has_positions(&mut transaction, run).await? {
-            sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", format!("symbol_positions/{run}"))
-                .execute(&mut *transaction)
-                .await?;
+            lock_positions(&mut transaction, run).await?;
             if !has_positions(&mut transaction, run).await? {
                 insert_positions(&mut transaction, workspace, run, analyser).await?;
             }
@@ -237,6 +235,14 @@ impl Store {
         .fetch_all(&self.pool)
         .await?)
     }
+}
+
+/// Held by whoever makes or removes the positions of a run.
+pub(super) async fn lock_positions(connection: &mut PgConnection, run: RunId) -> Result<(), StoreError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", format!("symbol_positions/{run}"))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn has_positions(connection: &mut PgConnection, run: RunId) -> Result<bool, StoreError> {

@@ -1,9 +1,12 @@
 //! People who have signed in with a browser.
 
+use std::collections::HashSet;
+
 use caffeine_model::{SessionId, TokenId, UserId, WorkspaceId};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::audit::{self, Actor, Entry};
 use super::identity::PrincipalRow;
@@ -38,6 +41,15 @@ pub struct SessionRow {
     pub last_seen_at: DateTime<Utc>,
     /// When it ends whatever happens.
     pub expires_at: DateTime<Utc>,
+}
+
+/// Sessions and tokens that are still good.
+#[derive(Debug, Default)]
+pub struct LivingCredentials {
+    /// Of the sessions that were asked about.
+    pub sessions: HashSet<SessionId>,
+    /// Of the tokens.
+    pub tokens: HashSet<TokenId>,
 }
 
 /// Opens a session inside a transaction; of a token it ends with the token. Forgets old ones on the way.
@@ -143,6 +155,42 @@ impl Store {
             session: Some(SessionId::from_uuid(row.session_id)),
             expires_at: row.expires_at,
         }))
+    }
+
+    /// Which of these sessions and tokens still live, by the rules of [`Store::principal_of_session`] and
+    /// [`Store::principal_of_token`]. To be asked is no use of them.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn living_credentials(
+        &self,
+        sessions: &[SessionId],
+        tokens: &[TokenId],
+        life: SessionLife,
+    ) -> Result<LivingCredentials, StoreError> {
+        let sessions: Vec<Uuid> = sessions.iter().map(|id| id.as_uuid()).collect();
+        let tokens: Vec<Uuid> = tokens.iter().map(|id| id.as_uuid()).collect();
+        let rows = sqlx::query!(
+            r#"SELECT s.session_id AS "session?", NULL::uuid AS "token?"
+               FROM sessions s JOIN users u USING (user_id) LEFT JOIN tokens t ON t.token_id = s.token_id
+               WHERE s.session_id = ANY($1) AND s.expires_at > now() AND u.active
+                 AND s.last_seen_at > now() - make_interval(secs => $3)
+                 AND (s.token_id IS NULL OR t.expires_at > now())
+               UNION ALL
+               SELECT NULL, t.token_id FROM tokens t JOIN users u USING (user_id)
+               WHERE t.token_id = ANY($2) AND t.expires_at > now() AND u.active"#,
+            &sessions,
+            &tokens,
+            f64::from(life.idle_seconds)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut living = LivingCredentials::default();
+        for row in rows {
+            living.sessions.extend(row.session.map(SessionId::from_uuid));
+            living.tokens.extend(row.token.map(TokenId::from_uuid));
+        }
+        Ok(living)
     }
 
     /// The living sessions of a user, newest first.

@@ -53,7 +53,7 @@ fn shared(statement: &str) -> Vec<Service> {
         begins("DELETE FROM")
             || begins("INSERT INTO")
             || begins("UPDATE")
-            || begins("SELECT attempts, open_deliveries, outcome, detail FROM")
+            || begins("SELECT attempts, open_deliveries, outcome, detail, retried_generation FROM")
     });
     let found: Vec<Service> = read.chain(changed.filter_map(|table| table.writer)).collect();
     let tables = TABLES.iter().filter(|table| words(statement).contains(table.name)).count();

@@ -126,12 +126,6 @@ fn hint(text: &str) -> String {
         scheme if scheme == "file" || text.starts_with('/') => {
             "Repositories on a disk are not cloned: use the https:// address of the repository".to_owned()
         }
-        "ssh" | "git+ssh" | "ssh+git" => {
-            "Addresses with ssh:// are not cloned: use the https:// address of the repository".to_owned()
-        }
-        _ if text.contains('@') && text.contains(':') && !text.contains("://") => {
-            "SSH addresses such as git@host:path are not cloned: use the https:// address of the repository".to_owned()
-        }
         "" => "The address is not complete: use one of the form https://host/owner/repository.git".to_owned(),
         _ if !known => "The address is malformed: use one of the form https://host/owner/repository.git".to_owned(),
         scheme => format!("Addresses with `{scheme}:` are not cloned: use the https:// address of the repository"),

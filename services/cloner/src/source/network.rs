@@ -188,12 +188,13 @@ impl Route {
             Some(found) => found,
             None => self.reach.names.lookup(name).await?,
         };
+        // Of two that ask at once, the first answer stays.
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = pins.entry(name.to_owned()).or_insert(found).clone();
         if !any && !found.iter().all(|ip| self.reach.names.is_public(*ip)) {
             return Err(PrivateAddress.into());
         }
-        // Of two that ask at once, the first answer stays.
-        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(pins.entry(name.to_owned()).or_insert(found).clone())
+        Ok(found)
     }
 }
 

@@ -12,6 +12,9 @@ use uuid::Uuid;
 
 use crate::metrics::Metrics;
 
+/// How long the database is left alone when it could not store an answer.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker<'parts> {
@@ -76,7 +79,7 @@ impl Asker<'_> {
             () = self.lost(key, &lease) => return Err(AskError::Taken),
             () = self.cancelled.cancelled() => {
                 let end = call_end(String::new(), "cancelled", Usage::default(), Some("cancelled".to_owned()));
-                self.store.model_call_ended(self.work, key, &lease, &end).await?;
+                self.keep(key, &lease, &end).await?;
                 return Err(AskError::Cancelled);
             }
         };
@@ -90,10 +93,26 @@ impl Asker<'_> {
         };
         let outcome = error.as_ref().map_or("ok", outcome_word);
         self.metrics.asked(&model, outcome, asked.elapsed(), end.input_tokens, end.output_tokens);
-        self.store.model_call_ended(self.work, key, &lease, &end).await?;
+        self.keep(key, &lease, &end).await?;
         match error {
             None => Ok(end.response),
             Some(error) => Err(AskError::Gate(GateError::Model(error))),
+        }
+    }
+
+    /// Stores how a call has ended: what was paid for is not given up because the database is away for a moment.
+    async fn keep(&self, key: [u8; 32], lease: &CallLease, end: &CallEnd) -> Result<(), StoreError> {
+        loop {
+            match self.store.model_call_ended(self.work, key, lease, end).await {
+                Err(error) if error.is_transient() && !self.cancelled.is_cancelled() => {
+                    tracing::warn!(%error, slug = self.slug, "the end of a model call is not stored yet; trying again");
+                }
+                outcome => return outcome,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RETRY) => {}
+                () = self.cancelled.cancelled() => {}
+            }
         }
     }
 

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const NOW: i64 = 1_234;
 
 /// How long a dead asker keeps others away.
-pub(crate) const LEASE: Duration = Duration::from_secs(1);
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
 
 /// Loaded once for all tests of a process.
 pub(crate) static TABLE: LazyLock<Arc<StaticTable>> = LazyLock::new(|| Arc::new(StaticTable::load().unwrap()));

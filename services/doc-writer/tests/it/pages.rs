@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use caffeine_bus::Failure;
 use caffeine_doc_writer::markdown::check;
+use caffeine_model::DocumentId;
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
@@ -199,8 +200,30 @@ async fn parts_of_the_index_are_the_whole_list_in_order_and_nothing_stays_of_it(
     assert_eq!(parts, whole);
 
     let (document, pages) = fixture.begin(&structural()).await;
+    // A second document of the run has an index, too.
+    sqlx::query(
+        "INSERT INTO documents SELECT (jsonb_populate_record(d, \
+         jsonb_build_object('document_id', gen_random_uuid()))).* FROM documents d",
+    )
+    .execute(fixture.database.pool())
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO pages SELECT (jsonb_populate_record(p, jsonb_build_object('document_id', o.document_id))).* \
+         FROM pages p, documents o WHERE o.document_id <> p.document_id",
+    )
+    .execute(fixture.database.pool())
+    .await
+    .unwrap();
     for slug in &pages {
         fixture.page(document, slug).await.unwrap();
     }
-    assert_eq!(fixture.text("SELECT count(*)::text FROM symbol_positions").await, "0");
+    let positions = "SELECT count(*)::text FROM symbol_positions";
+    assert_eq!(fixture.text(positions).await, total.to_string(), "the other one is not written yet");
+    let other = fixture.text("SELECT document_id::text FROM documents WHERE state <> 'completed'").await;
+    let other = DocumentId::from_uuid(other.parse().unwrap());
+    for slug in &pages {
+        fixture.page(other, slug).await.unwrap();
+    }
+    assert_eq!(fixture.text(positions).await, "0");
 }

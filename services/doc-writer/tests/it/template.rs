@@ -73,25 +73,25 @@ async fn a_stored_answer_is_used_again_and_nobody_is_asked() {
 
 #[tokio::test]
 async fn two_copies_of_a_page_request_pay_once() {
-    let model = Model::start(vec![Reply::Late(LEASE * 2, "# A\n\nOne [[S1:1]].\n".to_owned())]).await;
+    let model = Model::start(vec![Reply::Late(LEASE * 3, "# A\n\nOne [[S1:1]].\n".to_owned())]).await;
     let fixture = Fixture::with_gate(model.gate.clone()).await;
     let (document, _) = fixture.begin(&template(BODY)).await;
     let other_pod = fixture.writer_with(model.gate.clone());
     let copy = async {
         eventually(SOON, || async { model.calls().len() == 1 }).await;
         // The answer takes longer than a lease lasts, so this holds only while the asker keeps it.
-        let mut turns = 0;
+        let (asked, mut waited) = (Instant::now(), Duration::ZERO);
         loop {
             match fixture.page_by(&other_pod, document, "index").await {
-                Err(Failure::HandBack { .. }) => turns += 1,
-                end => return (end, turns),
+                Err(Failure::HandBack { .. }) => waited = asked.elapsed(),
+                end => return (end, waited),
             }
             tokio::time::sleep(LEASE / 5).await;
         }
     };
-    let (first, (second, turns)) = tokio::join!(fixture.page(document, "index"), copy);
+    let (first, (second, waited)) = tokio::join!(fixture.page(document, "index"), copy);
     assert_eq!(first.unwrap(), second.unwrap());
-    assert!(turns > 5, "the copy came {turns} times while the answer was on its way");
+    assert!(waited > LEASE, "the copy was told to wait until {waited:?} after the question");
     assert_eq!(model.calls().len(), 1);
     assert_eq!(fixture.text("SELECT state || (holder IS NULL)::text FROM llm_calls").await, "donetrue");
 }
@@ -114,7 +114,7 @@ async fn the_question_of_a_dead_process_is_asked_again() {
     let died = Instant::now();
     let other_pod = fixture.writer_with(model.gate.clone());
     while let Err(failure) = fixture.page_by(&other_pod, document, "index").await {
-        assert!(matches!(failure, Failure::HandBack { .. }) && died.elapsed() < LEASE * 3, "{failure:?}");
+        assert!(matches!(failure, Failure::HandBack { .. }) && died.elapsed() < SOON, "{failure:?}");
         tokio::time::sleep(LEASE / 10).await;
     }
     assert_eq!(model.calls().len(), 2);

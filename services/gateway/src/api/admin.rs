@@ -8,7 +8,6 @@ use caffeine_contract::{Command, Decision};
 use caffeine_model::Lane;
 use caffeine_store::gateway::Entry;
 use chrono::{DateTime, Utc};
-use poem::http::StatusCode;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
@@ -16,7 +15,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
-use super::problem::Problem;
 use super::{ApiError, App, Tag};
 use crate::domain::letter;
 
@@ -206,7 +204,6 @@ impl AdminApi {
             stored_at_ms: i64::try_from(letter.at.as_millis()).unwrap_or(i64::MAX),
             decision,
         };
-        command_now(&self.app.bus, &command).await?;
         let action = match decision {
             Decision::Redeliver => "dead_letter.redelivered",
             Decision::Drop => "dead_letter.deleted",
@@ -217,7 +214,9 @@ impl AdminApi {
             object_id: letter.id.to_string(),
             detail: json!({ "stage": letter.stage, "code": letter.code }),
         };
+        // The log first: what is not in it is not done, and what cannot be said after it is asked for again.
         self.app.store.record(&who.actor(), entry).await?;
+        command_now(&self.app.bus, &command).await?;
         let status = match decision {
             Decision::Redeliver => "redelivering",
             Decision::Drop => "dropping",
@@ -273,18 +272,11 @@ fn queue(levels: &Levels, level: &ConsumerLevel) -> Queue {
 async fn asked<T>(question: impl Future<Output = Result<T, BusError>>) -> Result<T, ApiError> {
     match tokio::time::timeout(ANSWER_WITHIN, question).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(broker_away(&error)),
-        Err(silence) => Err(broker_away(&silence)),
+        Ok(Err(error)) => Err(ApiError::broker_away(&error)),
+        Err(silence) => Err(ApiError::broker_away(&silence)),
     }
 }
 
 async fn command_now(bus: &Bus, command: &Command) -> Result<(), ApiError> {
-    bus.command(command).await.map_err(|error: PublishError| broker_away(&error))
-}
-
-fn broker_away(error: &(dyn std::error::Error + 'static)) -> ApiError {
-    tracing::warn!(error, "broker cannot be asked");
-    let detail = "The message broker cannot be asked. Try again in a moment.".to_owned();
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "broker_unavailable", Some(detail));
-    ApiError::Unavailable(Json(Box::new(problem)))
+    bus.command(command).await.map_err(|error: PublishError| ApiError::broker_away(&error))
 }

@@ -8,9 +8,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
+use super::body::Body;
 use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
@@ -24,7 +26,8 @@ pub(crate) struct CredentialsApi {
 }
 
 /// A user name and a token over https.
-#[derive(Object)]
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Token {
     /// The user name that the host wants with tokens.
     user: String,
@@ -34,7 +37,8 @@ struct Token {
 }
 
 /// A deploy key over ssh.
-#[derive(Object)]
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SshKey {
     /// The private key as `ssh-keygen` writes it, without a passphrase.
     #[oai(write_only)]
@@ -45,8 +49,9 @@ struct SshKey {
 
 /// A credential to be stored: `token` or `ssh_key`, or `authority` alone. Not derived from `Debug`, so that nothing can
 /// log it.
-#[derive(Object)]
+#[derive(Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 struct AddCredential {
     /// Shown to people; unique in the workspace.
     name: String,
@@ -61,8 +66,9 @@ struct AddCredential {
 }
 
 /// A new secret for a credential, of the same kind as the one before.
-#[derive(Object)]
+#[derive(Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 struct ReplaceCredential {
     /// A token over https.
     token: Option<Token>,
@@ -135,7 +141,7 @@ impl CredentialsApi {
         /// A repeat of the request with the same key within a day makes nothing and is answered alike.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
-        body: Json<AddCredential>,
+        body: Body<AddCredential>,
     ) -> Result<AddResponse, ApiError> {
         let once = once(&auth.0, &idempotency_key, "add_credential", &[], &body.0)?;
         let body = body.0;
@@ -177,7 +183,7 @@ impl CredentialsApi {
         &self,
         auth: Auth,
         credential: Path<Uuid>,
-        body: Json<ReplaceCredential>,
+        body: Body<ReplaceCredential>,
     ) -> Result<Json<Credential>, ApiError> {
         let id = CredentialId::from_uuid(credential.0);
         let present = self.view(&auth.0, id).await?;

@@ -5,9 +5,11 @@ use caffeine_store::gateway::RepositoryRow;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::body::Body;
 use super::repositories::page_of;
 use super::{ApiError, App, Tag};
 use crate::domain::legacy;
@@ -17,7 +19,7 @@ pub(crate) struct LegacyApi {
 }
 
 /// A repository to be added.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
 struct AddRepo {
     /// Its `https://` or `http://` address, without credentials.
     url: String,
@@ -59,7 +61,7 @@ impl LegacyApi {
     ///
     /// Use `POST /api/v1/repositories`.
     #[oai(path = "/", method = "post", operation_id = "legacy_add_repository", deprecated)]
-    async fn add(&self, auth: Auth, body: Json<AddRepo>) -> Result<AddResponse, ApiError> {
+    async fn add(&self, auth: Auth, body: Body<AddRepo>) -> Result<AddResponse, ApiError> {
         Ok(AddResponse::Accepted(Json(self.app.add_by_url(&auth.0, body.0.url).await?.into())))
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod access;
 mod admin;
 mod audit;
 mod auth;
+mod body;
 mod conditional;
 mod credentials;
 mod diagrams;
@@ -40,18 +41,19 @@ use caffeine_embedding::Embedder;
 use caffeine_sealed::PublicKey;
 use caffeine_store::Store;
 use caffeine_store::gateway::Versions;
-use poem::endpoint::BoxEndpoint;
+use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::Method;
-use poem::{EndpointExt, IntoEndpoint, Response, Route};
+use poem::{EndpointExt, IntoEndpoint, IntoResponse, Response, Route};
 use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, OpenApiService, Tags};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::canceller::Canceller;
 use crate::domain::webhook::WebhookKey;
 use crate::identity::Identity;
 use crate::live::Live;
+use crate::streams::Streams;
 use crate::web::Web;
 use problem::ApiError;
 use shell::Shell;
@@ -73,8 +75,7 @@ pub(crate) struct App {
     /// Rung after the deletion of a repository was asked for.
     pub(crate) deletions: Arc<Notify>,
     pub(crate) live: Live,
-    /// Permits of event streams to read rows.
-    pub(crate) reading: Arc<Semaphore>,
+    pub(crate) streams: Streams,
     /// Ends event streams when the pod stops.
     pub(crate) stop: CancellationToken,
 }
@@ -172,9 +173,12 @@ fn operations(app: &App) -> Operations {
 /// Everything that answers HTTP.
 pub(crate) fn endpoint(app: App) -> BoxEndpoint<'static, Response> {
     let service = service(operations(&app));
-    let document = service.spec_endpoint();
+    let document = document(&service);
     let routes = Route::new()
-        .at("/api/v1/openapi.json", poem::get(document))
+        .at(
+            "/api/v1/openapi.json",
+            poem::get(make_sync(move |_| document.clone().with_content_type("application/json"))),
+        )
         .at("/api/v1/documents/:document/pages/sources/*path", poem::get(sources::Sources { app: app.clone() }))
         .at("/api/v1/documents/:document/diagrams/:file", poem::get(diagrams::Diagrams::new(app.clone())))
         .at("/hooks/:webhook", poem::post(hooks::Hooks { app: app.clone() }))
@@ -192,10 +196,16 @@ pub fn routes() -> Vec<(&'static str, &'static str)> {
     access::routes()
 }
 
+/// The OpenAPI document of a service.
+fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> String {
+    let text = service.spec();
+    let Ok(mut document) = serde_json::from_str(&text) else { return text };
+    body::refuse_unknown_fields(&mut document);
+    format!("{document:#}\n")
+}
+
 /// The OpenAPI document, as it is committed in `schemas/openapi.json`.
 #[must_use]
 pub fn openapi_json() -> String {
-    let mut text = service(Described).spec();
-    text.push('\n');
-    text
+    document(&service(Described))
 }

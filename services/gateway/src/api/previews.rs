@@ -7,9 +7,11 @@ use caffeine_prompt::{Prompt, RetrieveError, Snapshot, Template, passages};
 use caffeine_sendgate::{clean, redact};
 use poem_openapi::payload::Json;
 use poem_openapi::{Enum, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::body::Body;
 use super::repositories::{MAX_TEXT, text};
 use super::{ApiError, App, Tag};
 use crate::domain::template::{self, TemplateError};
@@ -22,8 +24,9 @@ pub(crate) struct PreviewsApi {
 }
 
 /// A template to be tried.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 struct PreviewRequest {
     /// The system prompt.
     system: String,
@@ -104,7 +107,7 @@ impl PreviewsApi {
     /// With passages of a repository's latest snapshot in the place of `{code}`. Nothing is sent to a model, and nothing
     /// is stored.
     #[oai(path = "/prompts/preview", method = "post", operation_id = "preview_prompt")]
-    async fn preview(&self, auth: Auth, body: Json<PreviewRequest>) -> Result<Json<Preview>, ApiError> {
+    async fn preview(&self, auth: Auth, body: Body<PreviewRequest>) -> Result<Json<Preview>, ApiError> {
         let mut findings = Findings::default();
         findings.template(&body.system, &body.body)?;
         let template = template_of(&body.0)?;

@@ -48,6 +48,11 @@ impl Problem {
             errors: None,
         }
     }
+
+    /// Says which part of the body is wrong.
+    pub(crate) fn at(self, pointer: String, detail: String) -> Self {
+        Self { errors: Some(vec![FieldProblem { pointer, detail }]), ..self }
+    }
 }
 
 impl IntoResponse for Problem {
@@ -94,9 +99,8 @@ pub(crate) enum ApiError {
     /// A change must say which state it is about.
     #[oai(status = 428, content_type = "application/problem+json")]
     PreconditionRequired(Json<Box<Problem>>),
-    /// Too many requests in a minute.
+    /// Too many requests in a minute, or too many event streams at once.
     #[oai(status = 429, content_type = "application/problem+json")]
-    #[expect(dead_code, reason = "documents what the shell answers")]
     TooMany(Json<Box<Problem>>),
     /// A fault of the server.
     #[oai(status = 500, content_type = "application/problem+json")]
@@ -139,12 +143,22 @@ impl ApiError {
         Self::Conflict(Json(Box::new(Problem::new(StatusCode::CONFLICT, code, Some(detail.into())))))
     }
 
+    pub(crate) fn too_many(code: &str, detail: String) -> Self {
+        Self::TooMany(Json(Box::new(Problem::new(StatusCode::TOO_MANY_REQUESTS, code, Some(detail)))))
+    }
+
     /// A value that is refused; `pointer` says where it stands in the body.
     pub(crate) fn refused(code: &str, pointer: &str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, Some(detail.clone()));
-        problem.errors = Some(vec![FieldProblem { pointer: pointer.to_owned(), detail }]);
-        Self::Unprocessable(Json(Box::new(problem)))
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, Some(detail.clone()));
+        Self::Unprocessable(Json(Box::new(problem.at(pointer.to_owned(), detail))))
+    }
+
+    pub(crate) fn broker_away(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(error, "broker cannot be asked");
+        let detail = "The message broker cannot be asked, or is full. Try again in a moment.".to_owned();
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "broker_unavailable", Some(detail));
+        Self::Unavailable(Json(Box::new(problem)))
     }
 
     pub(crate) fn internal() -> Self {

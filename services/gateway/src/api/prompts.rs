@@ -7,9 +7,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
+use super::body::Body;
 use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
@@ -33,8 +35,9 @@ struct VersionList {
 }
 
 /// A template to be made.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 struct AddTemplate {
     /// Unique in the workspace.
     name: String,
@@ -47,7 +50,8 @@ struct AddTemplate {
 }
 
 /// The text of a new version.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AddVersion {
     /// The system prompt.
     system: String,
@@ -145,7 +149,7 @@ impl PromptsApi {
         /// A repeat of the request with the same key within a day makes nothing and is answered alike.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
-        body: Json<AddTemplate>,
+        body: Body<AddTemplate>,
     ) -> Result<AddResponse, ApiError> {
         let once = once(&auth.0, &idempotency_key, "add_prompt", &[], &body.0)?;
         let name = text("/name", Some(&body.name), 100)?;
@@ -210,7 +214,7 @@ impl PromptsApi {
         /// A repeat of the request with the same key within a day makes nothing and is answered alike.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
-        body: Json<AddVersion>,
+        body: Body<AddVersion>,
     ) -> Result<AddResponse, ApiError> {
         let once = once(&auth.0, &idempotency_key, "add_prompt_version", &[template.0], &body.0)?;
         let id = TemplateId::from_uuid(template.0);

@@ -7,9 +7,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
+use super::body::Body;
 use super::once::once;
 use super::runs_view::Run;
 use super::{ApiError, App, Tag};
@@ -27,8 +29,9 @@ pub(crate) struct RepositoriesApi {
 }
 
 /// A repository to be added.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 struct AddRepository {
     /// Its `https://` or `http://` address, without credentials; with a credential of the kind `ssh_key`, one over ssh.
     url: String,
@@ -39,14 +42,16 @@ struct AddRepository {
     name: Option<String>,
     /// Branch, tag or full commit id; the default branch if absent.
     #[oai(rename = "ref")]
+    #[serde(rename = "ref")]
     reference: Option<String>,
     /// What the first run writes; one structural document if absent.
     documents: Option<Vec<DocumentRequest>>,
 }
 
 /// Who writes a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Writer {
     /// From the analysis alone, without a model.
     Structural,
@@ -55,8 +60,9 @@ pub(crate) enum Writer {
 }
 
 /// A document to be written.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct DocumentRequest {
     /// Who writes it.
     writer: Writer,
@@ -165,7 +171,7 @@ impl RepositoriesApi {
         /// A repeat of the request with the same key within a day starts nothing and is answered alike.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
-        body: Json<AddRepository>,
+        body: Body<AddRepository>,
     ) -> Result<AddResponse, ApiError> {
         let once = once(&auth.0, &idempotency_key, "add_repository", &[], &body.0)?;
         let (repository, new) = self.app.add_repository(&auth.0, body.0, once.as_ref()).await?;

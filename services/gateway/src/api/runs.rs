@@ -7,9 +7,11 @@ use futures::stream::BoxStream;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::{EventStream, Json};
 use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::body::Body;
 use super::once::once;
 use super::repositories::{DocumentRequest, page_of, run_error};
 use super::runs_view::Run;
@@ -23,8 +25,9 @@ pub(crate) struct RunsApi {
 }
 
 /// A run to be started.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 struct StartRun {
     /// What it writes; one structural document if absent.
     documents: Option<Vec<DocumentRequest>>,
@@ -73,7 +76,7 @@ impl RunsApi {
         /// A repeat of the request with the same key within a day starts nothing and is answered alike.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
-        body: Json<StartRun>,
+        body: Body<StartRun>,
     ) -> Result<StartResponse, ApiError> {
         let once = once(&auth.0, &idempotency_key, "start_run", &[repository.0], &body.0)?;
         let documents = self.app.documents(&auth.0, body.0.documents.as_deref()).await?;
@@ -174,6 +177,6 @@ impl RunsApi {
         if self.app.store.run(auth.0.workspace, run).await?.is_none() {
             return Err(ApiError::not_found("run"));
         }
-        Ok(stream::response(stream::follow(&self.app, auth.0.workspace, run, after)))
+        Ok(stream::response(stream::follow(&self.app, &auth.0, run, after)?))
     }
 }

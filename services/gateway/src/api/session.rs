@@ -10,10 +10,12 @@ use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::body::Body;
 use super::{ApiError, App, Tag};
 use crate::domain::role::Scope;
 use crate::identity::Principal;
@@ -43,7 +45,8 @@ struct SignIn {
 }
 
 /// What one signs in with. Not derived from `Debug`, so that nothing can log it.
-#[derive(Object)]
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct OpenSession {
     /// An API token.
     #[oai(write_only)]
@@ -157,7 +160,7 @@ impl SessionApi {
     ///
     /// For browsers: answers with a cookie. The session ends with the token at the latest and may do what the token may.
     #[oai(path = "/session", method = "post", operation_id = "open_session")]
-    async fn open(&self, ip: Data<&Option<IpAddr>>, body: Json<OpenSession>) -> Result<OpenResponse, ApiError> {
+    async fn open(&self, ip: Data<&Option<IpAddr>>, body: Body<OpenSession>) -> Result<OpenResponse, ApiError> {
         let identity = &self.app.identity;
         if !identity.takes_tokens() {
             let detail = "Nobody signs in with a token here. Its operator sets `gateway.session_keys`, or uses the \

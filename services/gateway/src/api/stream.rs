@@ -1,7 +1,6 @@
 //! The events of a run as a stream: rows first, then what happens, never more than a page of rows in memory.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use caffeine_contract::v1;
@@ -15,13 +14,15 @@ use poem::web::sse::Event;
 use poem_openapi::Object;
 use poem_openapi::payload::EventStream;
 use poem_openapi::types::ToJSON;
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::live::Feed;
-use crate::metrics::OpenStream;
+use super::problem::ApiError;
+use crate::identity::Principal;
+use crate::live::Latest;
+use crate::streams::Stream;
 
 /// Rows that are read at once.
 const PAGE: i64 = 100;
@@ -109,14 +110,26 @@ pub(crate) fn response(events: BoxStream<'static, RunEvent>) -> EventStream<BoxS
 }
 
 /// The events of a run after a sequence. Nothing is read before the client reads.
-pub(crate) fn follow(app: &App, workspace: WorkspaceId, run: RunId, after: u64) -> BoxStream<'static, RunEvent> {
+///
+/// # Errors
+/// If whoever asks has too many streams open.
+pub(crate) fn follow(
+    app: &App,
+    who: &Principal,
+    run: RunId,
+    after: u64,
+) -> Result<BoxStream<'static, RunEvent>, ApiError> {
+    let Some(stream) = app.streams.open(who) else {
+        let detail = format!("You have {} event streams open, as many as may be. Close one.", app.streams.limit());
+        return Err(ApiError::too_many("too_many_streams", detail));
+    };
     let follower = Follower {
         store: app.store.clone(),
         // Before the first look at the rows, so that nothing falls between.
-        feed: app.live.follow(run),
-        reading: Arc::clone(&app.reading),
+        latest: app.live.follow(run),
+        stream,
         stop: app.stop.clone(),
-        workspace,
+        workspace: who.workspace,
         run,
         after,
         ready: VecDeque::new(),
@@ -126,21 +139,19 @@ pub(crate) fn follow(app: &App, workspace: WorkspaceId, run: RunId, after: u64) 
         said: None,
         has_progress: false,
         quiet_until: Instant::now(),
-        _open: OpenStream::new(),
     };
-    futures::stream::unfold(follower, |mut follower| async move {
+    let events = futures::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((event, follower))
-    })
-    .boxed()
+    });
+    Ok(events.boxed())
 }
 
 struct Follower {
     store: Store,
-    feed: Feed,
-    /// Streams that read rows at the same time: a thousand that come back at once are not to keep the connections from
-    /// everybody else.
-    reading: Arc<Semaphore>,
+    latest: watch::Receiver<Latest>,
+    /// Its place among the open ones.
+    stream: Stream,
     stop: CancellationToken,
     workspace: WorkspaceId,
     run: RunId,
@@ -159,7 +170,6 @@ struct Follower {
     /// Stages have said more since, which waits for `quiet_until`.
     has_progress: bool,
     quiet_until: Instant,
-    _open: OpenStream,
 }
 
 impl Follower {
@@ -168,7 +178,7 @@ impl Follower {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            if self.ended || self.stop.is_cancelled() {
+            if self.ended || self.stop.is_cancelled() || self.stream.has_ended() {
                 return None;
             }
             if !self.look {
@@ -192,8 +202,7 @@ impl Follower {
 
     /// Reads a page of rows, and the end if there are no more. `false` if the run is gone.
     async fn read(&mut self) -> Result<bool, StoreError> {
-        // Nobody closes it.
-        let _permit = self.reading.acquire().await;
+        let _permit = self.stream.may_read().await;
         // The state first: what it says has happened is in the rows read after it.
         let Some(run) = self.store.run(self.workspace, self.run).await? else {
             return Ok(false);
@@ -219,15 +228,16 @@ impl Follower {
         }
         tokio::select! {
             () = self.stop.cancelled() => {}
-            // The feed is there as long as this is.
-            _ = self.feed.latest.changed() => {}
+            () = self.stream.ended() => {}
+            // A feed is there as long as somebody follows it.
+            _ = self.latest.changed() => {}
             () = tokio::time::sleep_until(self.quiet_until), if self.has_progress => {}
         }
     }
 
     /// Takes what is new from the feed.
     fn take(&mut self) {
-        let latest = self.feed.latest.borrow_and_update();
+        let latest = self.latest.borrow_and_update();
         self.look = latest.sequence > self.after.max(self.looked_for) || latest.is_over;
         self.looked_for = latest.sequence;
         let said = *self.said.get_or_insert(latest.said);

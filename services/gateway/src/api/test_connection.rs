@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use caffeine_bus::{Outgoing, PublishError};
+use caffeine_bus::Outgoing;
 use caffeine_contract::{Scope, id_bytes, v1};
 use caffeine_model::{Generation, Lane, RepositoryId, RunId};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi};
+use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::body::Body;
 use super::{ApiError, App, Tag};
 use crate::domain::target::{self, Opener};
 
@@ -22,8 +24,9 @@ pub(crate) struct TestConnectionApi {
 }
 
 /// An address to be tried.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 struct TestConnection {
     /// As for adding a repository.
     url: String,
@@ -52,7 +55,7 @@ impl TestConnectionApi {
     /// Looks whether a repository can be read from where the cloner is, with a credential or without. Answers within a
     /// minute.
     #[oai(path = "/repositories/test-connection", method = "post", operation_id = "test_connection")]
-    async fn test(&self, auth: Auth, body: Json<TestConnection>) -> Result<Json<ConnectionTest>, ApiError> {
+    async fn test(&self, auth: Auth, body: Body<TestConnection>) -> Result<Json<ConnectionTest>, ApiError> {
         let credential = self.app.named_credential(&auth.0, body.credential).await?;
         let opener = credential.as_ref().map(|row| Opener { kind: &row.kind, host: &row.host });
         let target = target::check(&body.url, opener)
@@ -76,7 +79,7 @@ impl TestConnectionApi {
         // Before the question, or the answer could be missed.
         let mut answers = self.app.live.subscribe_to_probes();
         let asked = probe.probe_id.clone();
-        self.app.bus.try_publish(&Outgoing::new(&scope, probe)).await.map_err(not_asked)?;
+        self.app.bus.try_publish(&Outgoing::new(&scope, probe)).await.map_err(|error| ApiError::broker_away(&error))?;
         let answer = tokio::time::timeout(PATIENCE, async {
             loop {
                 match answers.recv().await {
@@ -104,9 +107,4 @@ impl TestConnectionApi {
 
 fn not_readable(code: String, reason: String) -> ConnectionTest {
     ConnectionTest { readable: false, default_ref: None, code: Some(code), reason: Some(reason) }
-}
-
-fn not_asked(error: PublishError) -> ApiError {
-    tracing::warn!(error = %error, "a test of a connection could not be asked for");
-    ApiError::conflict("broker_unavailable", "The broker cannot be reached or is full. Try again in a moment.")
 }

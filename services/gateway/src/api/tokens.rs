@@ -6,9 +6,11 @@ use chrono::{DateTime, Days, SubsecRound as _, Utc};
 use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::body::Body;
 use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
@@ -25,8 +27,9 @@ pub(crate) struct TokensApi {
 }
 
 /// What a token allows at most. Each holds those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum TokenScope {
     /// To look.
     Read,
@@ -47,7 +50,8 @@ impl From<TokenScope> for Scope {
 }
 
 /// A token to be made.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AddToken {
     /// Shown to people: what it is for.
     name: String,
@@ -139,7 +143,7 @@ impl TokensApi {
         /// first one alone.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
-        body: Json<AddToken>,
+        body: Body<AddToken>,
     ) -> Result<AddResponse, ApiError> {
         let who = &auth.0;
         let once = once(who, &idempotency_key, "add_token", &[], &body.0)?;

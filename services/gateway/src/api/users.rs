@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::body::Body;
 use super::repositories::page_of;
 use super::{ApiError, App, Tag};
 use crate::domain::cursor;
@@ -19,8 +21,9 @@ pub(crate) struct UsersApi {
 }
 
 /// What a user is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum UserRole {
     /// Reads.
     Viewer,
@@ -47,8 +50,9 @@ impl From<UserRole> for Role {
 }
 
 /// What is to be different. What is absent stays.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
+#[serde(deny_unknown_fields)]
 struct ChangeUser {
     /// Another role. From now on the provider's word about it does not count.
     role: Option<UserRole>,
@@ -167,7 +171,7 @@ impl UsersApi {
         /// `ETag` of the state that the change is about.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-        body: Json<ChangeUser>,
+        body: Body<ChangeUser>,
     ) -> Result<UserResponse, ApiError> {
         let id = UserId::from_uuid(user.0);
         if self.app.store.user(auth.0.workspace, id).await?.is_none() {

@@ -6,9 +6,11 @@ use chrono::{DateTime, Utc};
 use poem_openapi::param::{Header, Path};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::body::Body;
 use super::once::once;
 use super::{ApiError, App, Tag};
 use crate::domain::webhook::{Provider, WebhookKey};
@@ -21,8 +23,9 @@ pub(crate) struct WebhooksApi {
 }
 
 /// Who calls a hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Deserialize)]
 #[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 enum Host {
     GitHub,
     GitLab,
@@ -31,7 +34,8 @@ enum Host {
 }
 
 /// A hook to be made.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AddWebhook {
     provider: Host,
 }
@@ -113,7 +117,7 @@ impl WebhooksApi {
         /// A repeat of the request with the same key within a day makes nothing and is answered alike.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
-        body: Json<AddWebhook>,
+        body: Body<AddWebhook>,
     ) -> Result<AddResponse, ApiError> {
         let key = self.key()?;
         let once = once(&auth.0, &idempotency_key, "add_webhook", &[repository.0], &body.0)?;

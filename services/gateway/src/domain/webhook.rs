@@ -140,8 +140,9 @@ fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
-/// What tells a delivery apart from others of its hook: the sender's id, and its body, which alone is signed by hosts
-/// that sign no id.
+/// What tells a delivery apart from others of its hook: the sender's id, and of hosts that sign the body and not the id,
+/// the body. A GitLab that only shows its token signs neither, and the same push may come again: a branch that was moved
+/// back and forth has the same body each time.
 pub(crate) fn delivery_keys(provider: Provider, header: Header<'_>, body: &[u8]) -> Vec<String> {
     let id = match provider {
         Provider::GitHub => header("x-github-delivery"),
@@ -152,8 +153,8 @@ pub(crate) fn delivery_keys(provider: Provider, header: Header<'_>, body: &[u8])
         let is_short = id.len() <= MAX_DELIVERY && id.bytes().all(|byte| byte.is_ascii_graphic());
         if is_short { format!("id:{id}") } else { format!("id-sha256:{}", hex::encode(Sha256::digest(id))) }
     };
-    let signs_id = provider == Provider::GitLab && header("webhook-signature").is_some();
-    let by_body = (!signs_id || id.is_none()).then(|| format!("sha256:{}", hex::encode(Sha256::digest(body))));
+    let by_body =
+        (provider != Provider::GitLab || id.is_none()).then(|| format!("sha256:{}", hex::encode(Sha256::digest(body))));
     id.filter(|id| !id.is_empty()).map(short).into_iter().chain(by_body).collect()
 }
 

@@ -206,5 +206,7 @@ fn deliveries_are_told_apart() {
     for key in keys(Provider::Gitea, &[("x-gitea-delivery", &"x".repeat(9_000))], b"a") {
         assert!(key.len() < 200, "{key}");
     }
+    let plain = [("x-gitlab-event-uuid", "a"), ("x-gitlab-token", "…")];
+    assert_eq!(keys(Provider::GitLab, &plain, b"a"), ["id:a"], "a branch moved back and forth has the same body again");
     assert_eq!(keys(Provider::GitLab, &[], b"a").len(), 1);
 }

@@ -82,11 +82,16 @@ async fn a_repeat_makes_nothing_and_is_answered_alike() {
 
         // The key belongs to what was asked for.
         let mut other = body.clone();
-        other["documents"] = json!([{ "writer": "structural" }]);
-        other["url"] = json!("https://git.example/c");
-        other["name"] = json!("another");
-        other["system"] = json!("another");
-        other["provider"] = json!("gitea");
+        for (field, value) in
+            [("name", "another"), ("url", "https://git.example/c"), ("system", "another"), ("provider", "gitea")]
+        {
+            if let Some(given) = other.get_mut(field) {
+                *given = json!(value);
+            }
+        }
+        if other == body {
+            other["documents"] = json!([{ "writer": "structural" }]);
+        }
         if !path.ends_with("/retry") {
             let (status, problem) = post(&fixture, &path, &key, &other).await;
             assert_eq!((status, problem["code"].as_str()), (422, Some("idempotency_key_reused")), "{path}: {problem}");

@@ -47,6 +47,26 @@ async fn errors_of_the_framework_too() {
 }
 
 #[tokio::test]
+async fn a_wrong_field_is_named_and_an_unknown_one_is_refused() {
+    let fixture = Fixture::start().await;
+    let documents = json!([{ "writer": "structural" }, { "writer": "s3cret" }]);
+    for (body, pointer) in [
+        (json!({ "url": 7 }), "/url"),
+        (json!({ "url": "https://git.example/a", "ref_": "main" }), "/ref_"),
+        (json!({ "url": "https://git.example/a", "documents": documents }), "/documents/1/writer"),
+        (json!({ "url": "https://git.example/a", "credential": "s3cret" }), "/credential"),
+    ] {
+        let (status, problem) = fixture.post("/api/v1/repositories", &body).await;
+        assert_eq!((status, problem["errors"][0]["pointer"].as_str()), (400, Some(pointer)), "{problem}");
+        assert!(!problem.to_string().contains("s3cret"), "{problem}");
+    }
+    // The older system took fields that it did not know.
+    let body = json!({ "url": "https://git.example/a", "branch_": "main" });
+    assert_eq!(fixture.post("/api/repos", &body).await.0, 202);
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn a_body_of_unknown_length_is_bounded() {
     let fixture = Fixture::start().await;
     let chunks = futures::stream::iter((0..64).map(|_| Ok::<_, std::io::Error>(vec![b' '; 64 * 1024])));

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use caffeine_contract::v1;
+use caffeine_testkit::eventually;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use reqwest::Method;
+use reqwest::{Method, Response};
 use serde_json::Value;
 use v1::run_transition::Transition;
 
-use crate::fixture::{DEADLINE, Fixture, course};
+use crate::fixture::{DEADLINE, Fixture, answer, course};
 
 /// One event: its id, name and data.
 #[derive(Debug)]
@@ -31,7 +32,10 @@ impl Reader {
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last);
         }
-        let response = request.send().await.unwrap();
+        Self::of(request.send().await.unwrap())
+    }
+
+    fn of(response: Response) -> Self {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["x-accel-buffering"], "no");
@@ -172,5 +176,30 @@ async fn open_streams_end_with_the_pod() {
     let reader = Reader::open(&fixture, &scope.run.to_string(), None).await;
     fixture.stop.cancel();
     assert!(reader.rest().await.is_empty(), "the stream ends without an `end` event: the client comes back");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_has_more_than_so_many_nor_longer_than_the_token() {
+    let fixture = Fixture::start_with(|config| config.event_streams = 2).await;
+    let (scope, documents) = fixture.add("https://git.example/a").await;
+    fixture.report(&scope, course(&documents).swap_remove(0)).await;
+    fixture.reaches(scope.run, "cloning").await;
+    let (user, token) = fixture.user("viewer").await;
+    let path = format!("/api/v1/runs/{}/events", scope.run);
+    let open = async || fixture.http.get(format!("{}{path}", fixture.base)).bearer_auth(&token).send().await.unwrap();
+    let (mut one, other) = (Reader::of(open().await), Reader::of(open().await));
+    assert_eq!(one.next().await.unwrap().id, Some(1));
+    let (status, problem) = answer(open().await).await;
+    assert_eq!((status, problem["code"].as_str()), (429, Some("too_many_streams")), "{problem}");
+    let mut somebody_elses = Reader::open(&fixture, &scope.run.to_string(), None).await;
+    assert_eq!(somebody_elses.next().await.unwrap().id, Some(1));
+    drop(other);
+    eventually(DEADLINE, || async { open().await.status() == 200 }).await;
+
+    sqlx::query("DELETE FROM tokens WHERE user_id = $1").bind(user).execute(fixture.database.pool()).await.unwrap();
+    assert!(one.rest().await.is_empty(), "it ends with the token, without the end of the run");
+    fixture.report(&scope, course(&documents).swap_remove(1)).await;
+    assert_eq!(somebody_elses.next().await.unwrap().id, Some(2), "others go on");
     fixture.stop().await;
 }

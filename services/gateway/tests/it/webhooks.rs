@@ -128,9 +128,9 @@ async fn a_push_from_each_host_starts_a_run_of_the_same_documents() {
         let (_, run) = fixture.get(&format!("/api/v1/runs/{}", id(&listed["items"][0], "/id"))).await;
         assert_eq!(run["repository_id"], repository.to_string());
         assert!(run["documents"][0]["template_version_id"].is_string(), "{provider}: {run}");
-        // The same again, and the same body under another name: nothing.
+        // The same again, and the same signed body under another name: nothing. What GitLab signs has the name in it.
         assert_eq!(hook.push(provider, "one", body).await.1["status"], "known", "{provider}");
-        if provider != "standard" {
+        if matches!(provider, "github" | "gitea") {
             assert_eq!(hook.push(provider, "two", body).await.1["status"], "known", "{provider}");
         }
         assert_eq!(runs(&fixture).await, before + 1, "{provider}");
