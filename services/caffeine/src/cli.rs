@@ -33,7 +33,8 @@ pub(crate) enum Command {
     Users(UsersArgs),
     /// Create and update streams and consumers on the broker.
     Provision(ProvisionArgs),
-    /// List, show, send again or drop dead letters: messages that could not be handled.
+    /// List, show, send again or drop dead letters: messages that could not be handled. Needs CAFFEINE_NATS_URL with the
+    /// housekeeper's key; elsewhere use the page for dead letters.
     Dlq(DlqArgs),
     /// Make the pair of keys for credentials of git hosts: the private one for the cloner goes into a file, the public one
     /// for the gateway is printed.
@@ -213,8 +214,10 @@ pub(crate) enum DlqAction {
         id: u64,
     },
     /// Send again: into the run if it is still working, else by a new run of the same ref.
+    #[command(override_usage = "caffeine dlq redeliver <ID>...\n       caffeine dlq redeliver --all [OPTIONS]")]
     Redeliver(DlqChoice),
     /// Remove for good.
+    #[command(override_usage = "caffeine dlq drop <ID>...\n       caffeine dlq drop --all [OPTIONS]")]
     Drop(DlqChoice),
 }
 

@@ -1,6 +1,7 @@
 //! `caffeine dlq`: dead letters, by the administrative connection.
 
 use std::process::ExitCode;
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, bail};
 use caffeine_bus::{Bus, DeadLetter, DeadLetterFilter, Redelivery};
@@ -8,6 +9,7 @@ use caffeine_contract::{Kind, Message, Service as Name, v1};
 use caffeine_kit::Configuration;
 use caffeine_model::RunId;
 use caffeine_store::Store;
+use chrono::{DateTime, SecondsFormat, Utc};
 use prost::bytes::Bytes;
 
 use crate::cli::{DlqAction, DlqArgs, DlqChoice, DlqFilter};
@@ -67,7 +69,10 @@ async fn show(bus: &Bus, id: u64) -> anyhow::Result<ExitCode> {
         bail!("there is no dead letter {id}: see `caffeine dlq list`")
     };
     println!("id          {}", letter.id);
-    println!("written     {} s after 1970-01-01 UTC", letter.at.as_secs());
+    println!(
+        "written     {}",
+        DateTime::<Utc>::from(UNIX_EPOCH + letter.at).to_rfc3339_opts(SecondsFormat::Secs, true)
+    );
     println!("stage       {}", letter.stage);
     println!("code        {}", letter.code);
     println!("reason      {}", letter.reason);

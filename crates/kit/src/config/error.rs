@@ -44,7 +44,7 @@ pub enum ConfigError {
         hint: String,
     },
     /// A setting without a default is not given.
-    #[error("`{setting}` is not set: put it into the configuration file or into the environment")]
+    #[error("{setting} is not set: put it into the configuration file or into the environment")]
     Missing {
         /// Which one.
         setting: String,

@@ -231,7 +231,7 @@ impl Configuration {
             Kind::InvalidLength(_, expected) => format!("must have {expected}"),
             Kind::UnknownVariant(_, known) => format!("must be one of {}", known.join(", ")),
             Kind::MissingField(field) => {
-                return ConfigError::Missing { setting: format!("{key}.{field}").trim_matches('.').to_owned() };
+                return ConfigError::Missing { setting: format!("`{}`", format!("{key}.{field}").trim_matches('.')) };
             }
             Kind::Message(text) => text.clone(),
             _ => "is out of range or of another type".to_owned(),

@@ -144,5 +144,5 @@ impl fmt::Debug for Settings {
 fn require<'a>(value: Option<&'a str>, key: &str, variable: &str) -> Result<&'a str, ConfigError> {
     value
         .filter(|text| !text.is_empty())
-        .ok_or_else(|| ConfigError::Missing { setting: format!("{key}` (`{variable}`, `{variable}_FILE") })
+        .ok_or_else(|| ConfigError::Missing { setting: format!("`{key}` (`{variable}`, `{variable}_FILE`)") })
 }
