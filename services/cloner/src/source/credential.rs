@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use caffeine_sealed::Secret;
 use gix::bstr::ByteSlice as _;
 use url::Url;
@@ -121,7 +123,7 @@ impl Credential {
     pub(crate) fn scrub(&self, text: &str) -> String {
         let Secret::Token { user, token, .. } = &self.secret else { return text.to_owned() };
         let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
-        let header = base64(format!("{user}:{token}").as_bytes());
+        let header = STANDARD.encode(format!("{user}:{token}"));
         [header.as_str(), token, &encoded].iter().fold(text.to_owned(), |text, secret| {
             let hidden = text.as_bytes().replace(secret.as_bytes(), HIDDEN);
             String::from_utf8_lossy(&hidden).into_owned()
@@ -133,20 +135,6 @@ impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credential({}, {})", self.secret.kind().as_str(), self.host)
     }
-}
-
-/// As in an `Authorization` header.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let packed = group.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for position in 0..4 {
-            let index = ((packed >> (18 - 6 * position)) & 0x3f) as usize;
-            text.push(if position > group.len() { '=' } else { char::from(ALPHABET[index]) });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
