@@ -11,6 +11,7 @@ use caffeine_contract::Consumer;
 use caffeine_embedding::{Embedder, StaticTable};
 use caffeine_kit::{Clients, Service};
 use caffeine_sealed::PublicKey;
+use futures::FutureExt as _;
 use poem::Server;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -144,41 +145,14 @@ impl Service for GatewayService {
         let endpoint = api::endpoint(app);
 
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
-        tasks.spawn({
-            let stop = stop.clone();
-            async move {
-                Server::new_with_acceptor(acceptor)
-                    .name("gateway")
-                    .run_with_graceful_shutdown(endpoint, stop.cancelled_owned(), Some(DRAIN))
-                    .await
-                    .context("serve HTTP")
-            }
-        });
-        tasks.spawn({
-            let stop = stop.clone();
-            async move { worker.run(stop).await.context("read transitions") }
-        });
-        tasks.spawn({
-            let stop = stop.clone();
-            async move {
-                relay.run(stop).await;
-                Ok(())
-            }
-        });
-        tasks.spawn({
-            let stop = stop.clone();
-            async move {
-                remover.run(stop).await;
-                Ok(())
-            }
-        });
-        tasks.spawn({
-            let stop = stop.clone();
-            async move {
-                tokio::join!(live.run(bus, store.clone(), stop.clone()), streams.run(store, life, stop));
-                Ok(())
-            }
-        });
+        let server = Server::new_with_acceptor(acceptor).name("gateway");
+        let served = server.run_with_graceful_shutdown(endpoint, stop.clone().cancelled_owned(), Some(DRAIN));
+        tasks.spawn(served.map(|ended| ended.context("serve HTTP")));
+        tasks.spawn(worker.run(stop.clone()).map(|ended| ended.context("read transitions")));
+        tasks.spawn(relay.run(stop.clone()).map(Ok));
+        tasks.spawn(remover.run(stop.clone()).map(Ok));
+        tasks.spawn(streams.run(store.clone(), life, stop.clone()).map(Ok));
+        tasks.spawn(live.run(bus, store, stop.clone()).map(Ok));
 
         let mut outcome = Ok(());
         while let Some(ended) = tasks.join_next().await {

@@ -59,7 +59,7 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for Body<T> {
     }
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Box<Problem>> {
     let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
         let is_json = error.inner().is_data();
@@ -71,13 +71,13 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn malformed(detail: &str, pointer: Option<String>) -> Problem {
+fn malformed(detail: &str, pointer: Option<String>) -> Box<Problem> {
     let detail: String = detail.chars().take(MAX_DETAIL).collect();
     let problem = Problem::new(StatusCode::BAD_REQUEST, "malformed_request", Some(detail.clone()));
-    match pointer {
+    Box::new(match pointer {
         Some(pointer) => problem.at(pointer, detail),
         None => problem,
-    }
+    })
 }
 
 fn no_json(text: &str) -> String {
