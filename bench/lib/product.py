@@ -77,6 +77,7 @@ class Product:
                 "CAFFEINE_GATEWAY_ADMIN_TOKEN_FILE": str(token_file),
                 # One user adds hundreds of repositories at once.
                 "CAFFEINE_GATEWAY_RATE_READ": "0",
+                "CAFFEINE_GATEWAY_RATE_SEARCH": "0",
                 "CAFFEINE_GATEWAY_RATE_WRITE": "0",
             },
             "cloner": {
