@@ -3,9 +3,9 @@
 //! # Purpose
 //! One trait, [`Embedder`], and the default behind it, [`StaticTable`]: a table of 23,735 words by
 //! 256 numbers that was trained for code search and ships inside the binary. It needs no network,
-//! no accelerator and no model run time; a chunk costs a few dozen look-ups. The sibling module
-//! [`lexical`] cuts text into the lexemes of the lexical index. Documents and queries go through
-//! the same functions, always.
+//! no accelerator and no model run time; a chunk costs a few dozen look-ups. The sibling modules: [`lexical`]
+//! cuts text into the lexemes of the lexical index, and [`question`] takes a question apart. Documents
+//! and queries go through the same functions, always.
 //!
 //! # Non-goals
 //! - Training. How the table was made, from what, and under which licences is in `data/README.md`.
@@ -27,6 +27,7 @@
 
 mod embedder;
 pub mod lexical;
+pub mod question;
 mod static_table;
 mod table_words;
 

@@ -24,5 +24,5 @@ mod retrieve;
 mod template;
 
 pub use prompt::Prompt;
-pub use retrieve::{RetrieveError, Snapshot, passages};
+pub use retrieve::{RetrieveError, Snapshot, passage_query, passages};
 pub use template::Template;

@@ -1,8 +1,9 @@
 //! Passages of a snapshot for a question.
 
-use caffeine_embedding::{EmbedError, Embedder, Embedding, lexical};
+use caffeine_embedding::question::Question;
+use caffeine_embedding::{EmbedError, Embedder, Embedding};
 use caffeine_model::{RunId, WorkspaceId};
-use caffeine_store::{PassageQuery, PassageRow, Store, StoreError};
+use caffeine_store::{PassageName, PassageQuery, PassageRow, Store, StoreError};
 
 /// Passages looked at for a template.
 const MAX_PASSAGES: u32 = 400;
@@ -31,6 +32,27 @@ pub enum RetrieveError {
     Store(#[from] StoreError),
 }
 
+/// What the store is asked for a question.
+///
+/// # Errors
+/// If the question cannot be embedded.
+pub fn passage_query(embedder: &dyn Embedder, question: &str, limit: u32) -> Result<PassageQuery, EmbedError> {
+    let vectors = embedder.embed(&[question])?;
+    let Question { words, names, is_name } = Question::of(question);
+    let names = names.into_iter().map(|name| PassageName {
+        last: name.last,
+        qualified: name.qualified,
+        file: name.file,
+    });
+    Ok(PassageQuery {
+        words,
+        names: names.collect(),
+        is_name,
+        vector: vectors.into_iter().next().and_then(Embedding::into_vector),
+        limit,
+    })
+}
+
 /// Passages for a question, best first, then the beginnings of the most important files.
 ///
 /// # Errors
@@ -41,14 +63,9 @@ pub async fn passages(
     snapshot: &Snapshot<'_>,
     question: &str,
 ) -> Result<Vec<PassageRow>, RetrieveError> {
-    let vectors = embedder.embed(&[question])?;
-    let query = PassageQuery {
-        lexemes: lexical::lexemes(question),
-        vector: vectors.into_iter().next().and_then(Embedding::into_vector),
-        limit: MAX_PASSAGES,
-    };
+    let query = passage_query(embedder, question, MAX_PASSAGES)?;
     let Snapshot { workspace, run, analyser, embedding_model } = *snapshot;
-    let mut passages = store.passages_for(workspace, run, analyser, embedding_model, &query).await?;
+    let mut passages = store.passages_for(workspace, run, &query).await?;
     passages.extend(store.leading_passages(workspace, run, analyser, embedding_model, MAX_PASSAGES).await?);
     Ok(passages)
 }

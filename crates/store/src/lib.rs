@@ -35,7 +35,7 @@ mod tables;
 pub use error::StoreError;
 pub use housekeeper::SilentRun;
 pub use inbox::{InboxEntry, InboxTable};
-pub use passages::{PassageQuery, PassageRow};
+pub use passages::{PassageName, PassageQuery, PassageRow};
 pub use pool::{MigrationStatus, Store};
 pub use roles::RoleError;
 pub use tables::{TABLES, TableSpec};

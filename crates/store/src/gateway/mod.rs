@@ -40,7 +40,7 @@ pub use repositories::{NewRepository, RepositoryRow};
 pub use run_start::{DocumentStart, RunStart, TemplateStart};
 pub use run_work::{Again, AttemptRow, BatchRow, LinkRow, NamedRunRow, PageWorkRow, Retried};
 pub use runs::{Created, EventRow, NewDocument, NewRun, RunDocumentRow, RunMark, RunRow, Versions};
-pub use search::{HitRow, SearchQuery};
+pub use search::HitRow;
 pub use sessions::{LivingCredentials, OpenedSession, SessionLife, SessionRow};
 pub use tokens::TokenRow;
 pub use tree::{BlobRow, CitingPageRow, FileRow, LanguageRow, SnapshotRow, SymbolRow};

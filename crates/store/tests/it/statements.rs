@@ -44,6 +44,8 @@ const SHARED_READS: &[(&str, Service)] = &[
     ("FROM repositories p WHERE EXISTS", Service::Housekeeper),
     ("JOIN chunks k ON k.file_version_id = s.file_version_id", Service::DocWriter),
     ("JOIN chunks k ON k.file_version_id = s.file_version_id", Service::Gateway),
+    ("JOIN visible v USING (file_version_id)", Service::DocWriter),
+    ("JOIN visible v USING (file_version_id)", Service::Gateway),
 ];
 
 fn shared(statement: &str) -> Vec<Service> {

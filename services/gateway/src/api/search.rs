@@ -1,11 +1,12 @@
 //! Search.
 
-use caffeine_embedding::lexical;
 use caffeine_model::RepositoryId;
-use caffeine_store::gateway::{HitRow, SearchQuery};
+use caffeine_prompt::passage_query;
+use caffeine_store::PassageQuery;
+use caffeine_store::gateway::HitRow;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::{Enum, Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::Auth;
@@ -13,8 +14,6 @@ use super::{ApiError, App, Tag};
 
 /// The longest question in characters.
 const MAX_QUESTION: usize = 1_000;
-/// How many words of a question count.
-const MAX_LEXEMES: usize = 64;
 const DEFAULT_LIMIT: u32 = 10;
 const MAX_LIMIT: u32 = 50;
 
@@ -30,6 +29,8 @@ struct Hit {
     run_id: Uuid,
     path: String,
     language: String,
+    /// What the file is for: `source`, `test`, `docs`, `config` or `data`.
+    category: String,
     /// `code`, `prose`, `config` or `text`.
     kind: String,
     /// First line, from 1.
@@ -42,6 +43,8 @@ struct Hit {
     symbol: String,
     /// Its text.
     excerpt: String,
+    /// Whether a name of the question is defined here.
+    defines: bool,
     /// The higher the better; comparable within one answer only.
     score: f64,
 }
@@ -49,7 +52,20 @@ struct Hit {
 /// What was found, the best first.
 #[derive(Debug, Object)]
 struct SearchResult {
+    outcome: SearchOutcome,
     items: Vec<Hit>,
+}
+
+/// What became of a search.
+#[derive(Debug, Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+enum SearchOutcome {
+    /// There are hits.
+    Found,
+    /// Nothing of what was looked through comes close.
+    NothingFits,
+    /// There is nothing to look through yet: no run is that far.
+    NothingIndexed,
 }
 
 impl From<HitRow> for Hit {
@@ -59,12 +75,14 @@ impl From<HitRow> for Hit {
             run_id: row.run.as_uuid(),
             path: row.path,
             language: row.language,
+            category: row.category,
             kind: row.kind,
             start_line: row.start_line,
             end_line: row.end_line,
             scope: row.scope,
             symbol: row.symbol,
             excerpt: row.content,
+            defines: row.defines,
             score: row.score,
         }
     }
@@ -74,7 +92,8 @@ impl From<HitRow> for Hit {
 impl SearchApi {
     /// Search code
     ///
-    /// By meaning and by words, over the latest indexed commit of each repository.
+    /// By meaning and by words, over the latest indexed commit of each repository. Where a name of the question is
+    /// defined comes first. Nothing is answered if nothing comes close; `outcome` says so.
     #[oai(path = "/search", method = "get", operation_id = "search")]
     async fn search(
         &self,
@@ -99,30 +118,26 @@ impl SearchApi {
             Some(id) => Some(self.app.repository(&auth.0, RepositoryId::from_uuid(id)).await?.id),
             None => None,
         };
-        let mut lexemes = lexical::lexemes(&question);
-        lexemes.truncate(MAX_LEXEMES);
-        let vector = self.embed(question).await?;
-        let query = SearchQuery {
-            workspace: auth.0.workspace,
-            repository,
-            vector: vector.as_deref(),
-            lexemes: &lexemes,
-            limit: i64::from(limit),
+        let query = self.query(question, limit).await?;
+        let hits = self.app.store.search(auth.0.workspace, repository, &query).await?;
+        let outcome = match hits.is_empty() {
+            false => SearchOutcome::Found,
+            true if self.app.store.is_searchable(auth.0.workspace, repository).await? => SearchOutcome::NothingFits,
+            true => SearchOutcome::NothingIndexed,
         };
-        let hits = self.app.store.search(&query).await?;
-        Ok(Json(SearchResult { items: hits.into_iter().map(Hit::from).collect() }))
+        Ok(Json(SearchResult { outcome, items: hits.into_iter().map(Hit::from).collect() }))
     }
 }
 
 impl SearchApi {
-    async fn embed(&self, question: String) -> Result<Option<Vec<f32>>, ApiError> {
+    /// Embedding takes the processor for a while, so it has a thread of its own.
+    async fn query(&self, question: String, limit: u32) -> Result<PassageQuery, ApiError> {
         let embedder = std::sync::Arc::clone(&self.app.embedder);
-        let embedded = tokio::task::spawn_blocking(move || embedder.embed(&[question.as_str()])).await;
+        let query = tokio::task::spawn_blocking(move || passage_query(embedder.as_ref(), &question, limit)).await;
         let failed = |error: &dyn std::fmt::Display| {
             tracing::error!(error = %error, "question cannot be embedded");
             ApiError::internal()
         };
-        let embeddings = embedded.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-        Ok(embeddings.into_iter().next().and_then(caffeine_embedding::Embedding::into_vector))
+        query.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 }
