@@ -188,6 +188,22 @@ def nonsense(seed: str, count: int) -> list[Question]:
     ]
 
 
+# Nothing of this is in a program.
+TRIED_ON_ELSEWHERE = """recipe for apple pie with cinnamon; who won the football world cup in 1998; cheap flights to lisbon in october
+how do whales breathe; guitar chords for beginners; the weather in Paris tomorrow; best restaurants near the opera
+how to grow tomatoes on a balcony; symptoms of the flu in children; history of the roman empire; how many calories has a banana
+train from berlin to munich; why is the sky blue; what is the capital of australia; yoga exercises against back pain"""
+ELSEWHERE_TOO = """how to bake sourdough bread at home; who painted the mona lisa; hotels in vienna with a swimming pool; why do cats purr
+learn to play the piano as an adult; will it rain on saturday in hamburg; opening hours of the museum of natural history
+how to water orchids in winter; treatment of a sprained ankle; kings of england in the middle ages; is dark chocolate healthy
+ferry from naples to sicily; how far away is the moon; population of new zealand; stretching before running a marathon"""
+
+
+def about_something_else(tried_on: bool) -> list[Question]:
+    text = TRIED_ON_ELSEWHERE if tried_on else ELSEWHERE_TOO
+    return [Question("about something else", line.strip()) for line in text.replace("\n", ";").split(";")]
+
+
 def read(folder: Path) -> dict[str, list[str]]:
     """The text files of a package by path."""
     files = {}

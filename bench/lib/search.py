@@ -29,7 +29,8 @@ FIRST = 10
 TRIED_ON = ("this project", "tokio")
 CRATES = ("tokio", "petgraph", "hyper", "reqwest", "clap_builder")
 PYTHON = ("psycopg",)
-KINDS = ("sentence", "symbol", "in a question", "file")
+# The right answer is none.
+UNANSWERABLE = ("nonsense", "about something else")
 
 
 def packages() -> dict[str, Path]:
@@ -61,6 +62,7 @@ def make_repositories(root: Path) -> dict[str, list[Question]]:
     for name in list(asked):
         seed = "tried on" if name in TRIED_ON else "only measured"
         asked[name] += questions.nonsense(f"{seed} {name}", 60)
+        asked[name] += questions.about_something_else(name in TRIED_ON)
     return asked
 
 
@@ -168,7 +170,7 @@ def print_quality(rows: list[dict], sides: list[str], title: str) -> None:
     for what in ("MRR@10", "recall@10", "first"):
         head += [f"{what} {side}" for side in sides] + (["ratio"] if len(sides) > 1 else [])
     lines = []
-    for kind in dict.fromkeys(row["kind"] for row in rows if row["kind"] != "nonsense"):
+    for kind in dict.fromkeys(row["kind"] for row in rows if row["kind"] not in UNANSWERABLE):
         chosen = [row for row in rows if row["kind"] == kind]
         by_side = [figures(chosen, side) for side in sides]
         line: list[object] = [kind, len(chosen)]
@@ -177,16 +179,19 @@ def print_quality(rows: list[dict], sides: list[str], title: str) -> None:
             line += values + ([f"{by_side[-1][key] / by_side[0][key]:.2f}" if by_side[0][key] else "–"] if len(sides) > 1 else [])
         lines.append(line)
     report.table(head, lines)
-    for kind, what in (("nonsense", "answered with nothing, as is right"), (None, "wrongly answered with nothing")):
-        chosen = [row for row in rows if (row["kind"] == "nonsense") == (kind is not None)]
+    answerable = [row for row in rows if row["kind"] not in UNANSWERABLE]
+    for chosen, what in (
+        *(([row for row in rows if row["kind"] == kind], f"{kind}: answered with nothing, as is right") for kind in UNANSWERABLE),
+        (answerable, "all others: answered with nothing"),
+    ):
         shares = ", ".join(f"{side} {figures(chosen, side)['empty']:.1%}" for side in sides)
-        print(f"{'nonsense' if kind else 'questions'} ({len(chosen)}) {what}: {shares}")
+        print(f"{what} ({len(chosen)} questions): {shares}")
 
 
 def print_answers(sides: list[Side], rows: list[dict]) -> None:
     """What kinds of files stand among the first five of this project's questions."""
     known = {side.name: side.categories() for side in sides}
-    chosen = [row for row in rows if row["repository"] == "this project" and row["kind"] != "nonsense"]
+    chosen = [row for row in rows if row["repository"] == "this project" and row["kind"] not in UNANSWERABLE]
     lines = []
     kinds = sorted({category for of in known.values() for category in of.values()})
     for side in sides:

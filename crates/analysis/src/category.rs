@@ -53,7 +53,7 @@ impl Category {
         if in_folder(VENDOR_FOLDERS) {
             return Self::Vendored;
         }
-        if is_generated_name(name) || has_generated_marker(text) {
+        if in_folder(GENERATED_FOLDERS) || is_generated_name(name) || has_generated_marker(text) {
             return Self::Generated;
         }
         if in_folder(TEST_FOLDERS) || is_test_name(name) {
@@ -63,6 +63,7 @@ impl Category {
             return Self::Docs;
         }
         match language {
+            _ if is_catalogue(folders, name) => Self::Data,
             Language::Csv | Language::JsonLines | Language::Diff => Self::Data,
             Language::Xml if name.ends_with(".svg") => Self::Data,
             Language::Json | Language::Xml if in_folder(DATA_FOLDERS) => Self::Data,
@@ -84,6 +85,7 @@ const TEST_FOLDERS: &[&str] = &[
     "__tests__",
     "__mocks__",
     "__snapshots__",
+    "snapshots",
     "spec",
     "specs",
     "testdata",
@@ -92,6 +94,12 @@ const TEST_FOLDERS: &[&str] = &[
     "fixtures",
     "e2e",
 ];
+
+/// What sqlx writes of its statements.
+const GENERATED_FOLDERS: &[&str] = &[".sqlx"];
+
+/// Folders of catalogues: what a program says, by language.
+const CATALOGUE_FOLDERS: &[&str] = &["i18n", "l10n", "locale", "locales", "translations"];
 
 const DATA_FOLDERS: &[&str] = &["data", "dataset", "datasets", "assets", "locales", "i18n"];
 
@@ -166,6 +174,17 @@ fn is_test_name(name: &str) -> bool {
         || (name.ends_with(".java") && (stem.ends_with("test") || stem.ends_with("tests")))
 }
 
+/// `i18n/de.ts`, `locales/pt-BR/common.json`: named after a language, in a folder of catalogues. A question in that
+/// language would find its words there and nowhere else.
+fn is_catalogue(folders: &str, name: &str) -> bool {
+    let is_language = |word: &str| {
+        let (language, region) = word.split_once(['-', '_']).unwrap_or((word, "xx"));
+        language.len() == 2 && (region.len() == 2 || region.len() == 4) && word.bytes().all(|byte| !byte.is_ascii_digit())
+    };
+    let mut inside = folders.split('/').skip_while(|folder| !CATALOGUE_FOLDERS.contains(folder));
+    inside.next().is_some() && inside.chain(name.split('.').next()).any(is_language)
+}
+
 fn is_docs_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name);
     let known = [
@@ -216,6 +235,16 @@ mod tests {
             ("go.mod", "", Category::Config),
             ("assets/logo.svg", "", Category::Data),
             ("rows.csv", "", Category::Data),
+            (".sqlx/query-1.json", "", Category::Generated),
+            ("src/snapshots/page.snap", "", Category::Test),
+            ("src/snapshot.rs", "", Category::Source),
+            ("web/src/i18n/de.ts", "", Category::Data),
+            ("locales/pt-BR/common.json", "", Category::Data),
+            ("app/translations/zh_Hans.yml", "", Category::Data),
+            ("src/lang/go.rs", "", Category::Source),
+            ("web/src/i18n/index.ts", "", Category::Source),
+            ("web/src/de.ts", "", Category::Source),
+            ("crates/i18n/src/lib.rs", "", Category::Source),
         ];
         for (path, text, category) in cases {
             assert_eq!(Category::of(path, Language::of_path(path), text), category, "{path}");

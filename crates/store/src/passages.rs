@@ -254,7 +254,7 @@ impl Store {
                       OR right('.' || lower(translate(replace(y.qualified, '::', '.'), '#/', '..')), length(n.qualified) + 1)
                          = '.' || n.qualified
                    UNION ALL
-                   SELECT n.number, v.file_version_id, v.analyser, v.embedding_model, 1,
+                   SELECT n.number, v.file_version_id, v.analyser, v.embedding_model, 0,
                           CASE WHEN right(v.place, length(n.file) + 1) = '/' || n.file THEN 0 ELSE 2 END
                    FROM unnest($8::text[]) WITH ORDINALITY AS n (file, number)
                    CROSS JOIN (SELECT *, '/' || lower(path) AS place FROM visible OFFSET 0) v
@@ -265,7 +265,8 @@ impl Store {
                    SELECT c.file_version_id, c.ordinal, min(n.tier) AS tier
                    FROM (SELECT *, count(*) OVER (PARTITION BY number) AS places FROM named) n
                    JOIN chunks c ON c.file_version_id = n.file_version_id AND c.analyser = n.analyser
-                                AND c.model = n.embedding_model AND n.line BETWEEN c.start_line AND c.end_line
+                                AND c.model = n.embedding_model
+                                AND CASE n.line WHEN 0 THEN c.ordinal = 0 ELSE n.line BETWEEN c.start_line AND c.end_line END
                    WHERE n.places <= $10
                    GROUP BY c.file_version_id, c.ordinal
                ),

@@ -131,6 +131,116 @@ async fn by_meaning_and_by_words() {
     fixture.stop().await;
 }
 
+/// What the program has more than [`FILES`]: one definition, and several places that speak of it more often.
+const USES: [(&str, &str); 5] = [
+    ("src/a_use.rs", "fn main() { reap(reap(reap())); Reap::reap() } // reap, reap and SkipReason::reap"),
+    ("src/keeper.rs", "async fn reap(store: &Store) { for ghost in store.ghosts() { store.bury(ghost) } }"),
+    ("src/lease.rs", "pub struct Renewal { until: Instant, holder: Option<Holder>, SkipReason }"),
+    ("tests/it/lease.rs", "fn reap() { reap(reap) } fn lease() { lease_is_renewed(lease) }"),
+    ("web/a_lease.ts", "export type Lease = { lease: string } // lease.rs: lease, lease, lease"),
+];
+
+/// Stores that a file declares these names, in its only chunk, and what the file is for.
+async fn declares(fixture: &Fixture, path: &str, category: &str, names: &[&str]) {
+    let pool = fixture.database.pool();
+    sqlx::query("UPDATE file_versions SET category = $2 WHERE path = $1")
+        .bind(path)
+        .bind(category)
+        .execute(pool)
+        .await
+        .unwrap();
+    for (ordinal, qualified) in names.iter().enumerate() {
+        sqlx::query(
+            "INSERT INTO symbols (file_version_id, analyser, ordinal, workspace_id, kind, name, qualified, signature, doc,
+                 visibility, exported, start_line, end_line, start_byte, end_byte)
+             SELECT file_version_id, analyser, $2, workspace_id, 'function', $3, $4, '', '', 'private', false, 5, 7, 0, 0
+             FROM file_versions WHERE path = $1",
+        )
+        .bind(path)
+        .bind(i32::try_from(ordinal).unwrap())
+        .bind(qualified.rsplit("::").next().unwrap())
+        .bind(qualified)
+        .execute(pool)
+        .await
+        .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn where_a_name_is_defined_comes_first() {
+    let fixture = Fixture::start().await;
+    let (scope, _) = fixture.add("https://git.example/a").await;
+    index(&fixture, &scope, &[&FILES[..], &USES[..]].concat()).await;
+    declares(&fixture, "src/keeper.rs", "source", &["Keeper::reap"]).await;
+    declares(&fixture, "src/lease.rs", "source", &["Renewal", "Renewal::max_wait"]).await;
+    declares(&fixture, "tests/it/lease.rs", "test", &["reap", "lease"]).await;
+    declares(&fixture, "src/odd.txt", "data", &[]).await;
+
+    for query in ["reap", "reap()", "fn%20reap", "REAP", "Keeper::reap", "%60reap%60"] {
+        assert_eq!(paths(&fixture, query).await[0], "src/keeper.rs", "{query}");
+    }
+    assert_eq!(paths(&fixture, "reap").await[1], "tests/it/lease.rs", "a test that defines it comes before uses");
+    assert_eq!(paths(&fixture, "Other::reap&limit=1").await, ["src/a_use.rs"], "nothing of that name is defined");
+    for query in ["Renewal", "lease.rs", "src/lease.rs", "why%20does%20max_wait%20grow?", "what%20is%20in%20lease.rs"] {
+        assert_eq!(paths(&fixture, query).await[0], "src/lease.rs", "{query}");
+    }
+    assert_eq!(paths(&fixture, "a-lease").await[0], "web/a_lease.ts", "a file may be named without its ending");
+
+    let (_, body) = fixture.get("/api/v1/search?q=reap").await;
+    assert_eq!((&body["items"][0]["defines"], &body["items"][0]["category"]), (&true.into(), &"source".into()));
+    let uses = body["items"].as_array().unwrap().iter().find(|item| item["path"] == "src/a_use.rs").unwrap();
+    assert_eq!(uses["defines"], false);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_with_many_places_does_not_drown_a_question() {
+    let fixture = Fixture::start().await;
+    let (scope, _) = fixture.add("https://git.example/a").await;
+    let many: Vec<String> = (0..7).map(|number| format!("crates/c{number}/Cargo.toml")).collect();
+    let mut files: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "[package]\nname = 'c'")).collect();
+    files.push(("src/manifest.rs", "fn parse_manifest(text: &str) -> Manifest { toml::parse(text) } // of Cargo.toml"));
+    index(&fixture, &scope, &files).await;
+    assert_eq!(paths(&fixture, "parse%20the%20manifest%20in%20Cargo.toml").await[0], "src/manifest.rs");
+    assert_eq!(paths(&fixture, "Cargo.toml").await[..7], many[..], "but alone it is what is looked for");
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn tests_and_data_come_after_the_program() {
+    let fixture = Fixture::start().await;
+    let (scope, _) = fixture.add("https://git.example/a").await;
+    let text = "fn retry_with_backoff(attempts: u32) { sleep(delay) }";
+    let files = ["a_data.rs", "a_test.rs", "b_config.rs", "c_docs.rs", "d_source.rs"].map(|path| (path, text));
+    index(&fixture, &scope, &files).await;
+    for (path, category) in files.map(|(path, _)| (path, &path[2..path.len() - 3])) {
+        declares(&fixture, path, category, &[]).await;
+    }
+    let found = paths(&fixture, "retry%20with%20a%20backoff").await;
+    assert_eq!(found, ["c_docs.rs", "d_source.rs", "b_config.rs", "a_data.rs", "a_test.rs"]);
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_answered_if_nothing_comes_close() {
+    let fixture = Fixture::start().await;
+    let (scope, _) = fixture.add("https://git.example/a").await;
+    let outcome = async |query: &str| {
+        let (status, body) = fixture.get(&format!("/api/v1/search?q={query}")).await;
+        assert_eq!(status, 200, "{body}");
+        (body["outcome"].as_str().unwrap().to_owned(), body["items"].as_array().unwrap().len())
+    };
+    assert_eq!(outcome("retry").await, ("nothing_indexed".to_owned(), 0));
+    index(&fixture, &scope, &FILES).await;
+    for nonsense in ["zxqv%20blorp", "mituvo", "the%20zxqv%20of%20the%20blorp", "how%20do%20whales%20breathe"] {
+        assert_eq!(outcome(nonsense).await, ("nothing_fits".to_owned(), 0), "{nonsense}");
+    }
+    for sense in ["retry", "zyxgluon", "parse%20json%20into%20a%20value", "how%20are%20connections%20pooled"] {
+        assert_eq!(outcome(sense).await.0, "found", "{sense}");
+    }
+    fixture.stop().await;
+}
+
 #[tokio::test]
 async fn only_the_latest_indexed_snapshot_is_searched() {
     let fixture = Fixture::start().await;
