@@ -179,7 +179,9 @@ fn is_test_name(name: &str) -> bool {
 fn is_catalogue(folders: &str, name: &str) -> bool {
     let is_language = |word: &str| {
         let (language, region) = word.split_once(['-', '_']).unwrap_or((word, "xx"));
-        language.len() == 2 && (region.len() == 2 || region.len() == 4) && word.bytes().all(|byte| !byte.is_ascii_digit())
+        language.len() == 2
+            && (region.len() == 2 || region.len() == 4)
+            && word.bytes().all(|byte| !byte.is_ascii_digit())
     };
     let mut inside = folders.split('/').skip_while(|folder| !CATALOGUE_FOLDERS.contains(folder));
     inside.next().is_some() && inside.chain(name.split('.').next()).any(is_language)

@@ -39,11 +39,8 @@ pub enum RetrieveError {
 pub fn passage_query(embedder: &dyn Embedder, question: &str, limit: u32) -> Result<PassageQuery, EmbedError> {
     let vectors = embedder.embed(&[question])?;
     let Question { words, names, is_name } = Question::of(question);
-    let names = names.into_iter().map(|name| PassageName {
-        last: name.last,
-        qualified: name.qualified,
-        file: name.file,
-    });
+    let names =
+        names.into_iter().map(|name| PassageName { last: name.last, qualified: name.qualified, file: name.file });
     Ok(PassageQuery {
         words,
         names: names.collect(),

@@ -745,7 +745,8 @@ export interface paths {
         };
         /**
          * Search code
-         * @description By meaning and by words, over the latest indexed commit of each repository.
+         * @description By meaning and by words, over the latest indexed commit of each repository. Where a name of the question is
+         *     defined comes first. Nothing is answered if nothing comes close; `outcome` says so.
          */
         get: operations["search"];
         put?: never;
@@ -1486,6 +1487,10 @@ export interface components {
          * @description A part of a file that answers the question.
          */
         Hit: {
+            /** @description What the file is for: `source`, `test`, `docs`, `config` or `data`. */
+            category: string;
+            /** @description Whether a name of the question is defined here. */
+            defines: boolean;
             /**
              * Format: uint32
              * @description Last line.
@@ -1971,11 +1976,17 @@ export interface components {
             write: components["schemas"]["WriteStage"];
         };
         /**
+         * @description What became of a search.
+         * @enum {string}
+         */
+        SearchOutcome: "found" | "nothing_fits" | "nothing_indexed";
+        /**
          * SearchResult
          * @description What was found, the best first.
          */
         SearchResult: {
             items: components["schemas"]["Hit"][];
+            outcome: components["schemas"]["SearchOutcome"];
         };
         /**
          * Session
@@ -2387,6 +2398,7 @@ export type RunEvent = components['schemas']['RunEvent'];
 export type RunFailure = components['schemas']['RunFailure'];
 export type RunPage = components['schemas']['RunPage'];
 export type RunStages = components['schemas']['RunStages'];
+export type SearchOutcome = components['schemas']['SearchOutcome'];
 export type SearchResult = components['schemas']['SearchResult'];
 export type Session = components['schemas']['Session'];
 export type SessionList = components['schemas']['SessionList'];
