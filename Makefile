@@ -19,7 +19,7 @@ TARGET = $$(cargo metadata --format-version 1 --no-deps | python3 -c 'import jso
 TEST ?= --workspace
 WITH_SERVERS = cargo run --quiet --locked --package caffeine-servers --bin caffeine-with-servers --
 
-.PHONY: help setup setup-tests build test api-test streams-test chaos lint fuzz generate demo web screens up compose-test chart-check chart-test bench-kills bench-fairness clean
+.PHONY: help setup setup-tests build test api-test streams-test chaos lint fuzz generate demo web screens up compose-test chart-check chart-test bench-kills bench-fairness bench-search clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -155,6 +155,10 @@ bench-kills: ## Kill workers and brokers, this system's and the older stack's (1
 
 bench-fairness: ## 200 repositories at once, one of them with 20,000 files (8 min, release build first)
 	@bench/fairness
+
+# Whose programs are the other side: a commit, built once into .tools/old/<commit>.
+bench-search: ## How well the search finds what is known to be there (5 min; OLD=commit for two sides, of debug builds)
+	@bench/search $(if $(OLD),--debug --against "$$(scripts/old-programs "$(OLD)")")
 
 clean: ## Remove what runs left behind; .tools/ and the build stay
 	rm -rf .run
