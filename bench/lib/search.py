@@ -55,10 +55,7 @@ def make_repositories(root: Path) -> dict[str, list[Question]]:
         written = [(path, text / path) for path in sorted(files)]
         corpus.make_corpus().write(root / f"{name}.git", written)
         asked[name] = sentences + questions.named(name, files)
-    own = root / "this project.git"
-    shutil.rmtree(own, ignore_errors=True)
-    subprocess.run(["git", "clone", "--quiet", "--bare", "--single-branch", programs.ROOT, own], check=True)
-    asked["this project"] = own_questions(own)
+    asked["this project"] = own_questions(root)
     for name in list(asked):
         seed = "tried on" if name in TRIED_ON else "only measured"
         asked[name] += questions.nonsense(f"{seed} {name}", 60)
@@ -66,18 +63,21 @@ def make_repositories(root: Path) -> dict[str, list[Question]]:
     return asked
 
 
-def own_questions(repository: Path) -> list[Question]:
-    """Names of this project, which has more than a program: fixtures, generated files, two languages."""
-    command = ["git", "--git-dir", repository, "archive", "HEAD"]
-    text = repository.with_suffix(".text")
+def own_questions(root: Path) -> list[Question]:
+    """About this project, which has more than a program: fixtures, generated files, two languages. What is asked is left
+    out of it, or the question would find itself."""
+    text = root / "text" / "this project"
     shutil.rmtree(text, ignore_errors=True)
-    text.mkdir()
+    text.mkdir(parents=True)
+    command = ["git", "-C", programs.ROOT, "archive", "HEAD", ".", ":!bench/questions.json", ":!bench/lib/questions.py"]
     archive = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     subprocess.run(["tar", "-x", "-C", text], input=archive, check=True)
+    paths = sorted(path for path in text.rglob("*") if path.is_file() and not path.is_symlink())
+    corpus.make_corpus().write(root / "this project.git", [(path.relative_to(text).as_posix(), path) for path in paths])
     asked = questions.named("this project", questions.read(text))
     written = json.loads((programs.ROOT / "bench" / "questions.json").read_text())
     for kind, entries in written.items():
-        asked += [Question(kind, text, [(path, 1, 1 << 30) for path in paths]) for text, paths in entries]
+        asked += [Question(kind, question, [(path, 1, 1 << 30) for path in paths]) for question, paths in entries]
     return asked
 
 

@@ -175,6 +175,7 @@ impl Store {
     }
 
     /// The best chunks for a question, the best first. Vectors have length 1, so the inner product orders like the cosine.
+    /// The index finds what holds any word in one pass; which words those are is asked of the rows.
     pub(crate) async fn find(
         &self,
         workspace: WorkspaceId,
@@ -216,27 +217,30 @@ impl Store {
                    WHERE $4::halfvec IS NOT NULL AND c.embedding IS NOT NULL
                    ORDER BY distance, v.path, c.ordinal LIMIT $9
                ),
+               asked AS MATERIALIZED (SELECT word, word::tsquery AS query FROM unnest($5::text[]) AS w (word)),
                holding AS MATERIALIZED (
-                   SELECT w.word, c.file_version_id, c.ordinal, v.path
-                   FROM unnest($5::text[]) AS w (word)
-                   CROSS JOIN LATERAL (SELECT * FROM chunks z WHERE z.lexemes @@ w.word::tsquery OFFSET 0) c
-                   JOIN visible v ON v.file_version_id = c.file_version_id AND v.analyser = c.analyser
-                                 AND v.embedding_model = c.model
+                   SELECT a.word, c.file_version_id, c.ordinal, c.path
+                   FROM (
+                       SELECT c.file_version_id, c.ordinal, v.path, c.lexemes
+                       FROM chunks c
+                       JOIN visible v ON v.file_version_id = c.file_version_id AND v.analyser = c.analyser
+                                     AND v.embedding_model = c.model
+                       WHERE $15 <> '' AND c.lexemes @@ $15::text::tsquery
+                       OFFSET 0
+                   ) c
+                   JOIN asked a ON c.lexemes @@ a.query
                ),
                weighed AS MATERIALIZED (
-                   SELECT w.word,
-                          round(1e6 * ln(1 + (SELECT count(*) FROM visible) / greatest(count(h.word), 0.5)))::bigint AS weight
-                   FROM unnest($5::text[]) AS w (word) LEFT JOIN holding h USING (word)
-                   GROUP BY w.word
+                   SELECT a.word, a.query,
+                          round(1e6 * ln(1 + (SELECT count(*) FROM visible) / greatest(h.chunks, 0.5)))::bigint AS weight
+                   FROM asked a LEFT JOIN (SELECT word, count(*) AS chunks FROM holding GROUP BY word) h USING (word)
                ),
-               matching AS MATERIALIZED (
-                   SELECT h.file_version_id, h.ordinal, h.path,
+               lexical AS MATERIALIZED (
+                   SELECT h.file_version_id, h.ordinal,
                           sum(w.weight)::float8 / nullif((SELECT sum(weight) FROM weighed), 0)::float8 AS share
                    FROM holding h JOIN weighed w USING (word)
                    GROUP BY h.file_version_id, h.ordinal, h.path
-               ),
-               lexical AS MATERIALIZED (
-                   SELECT file_version_id, ordinal, share FROM matching ORDER BY share DESC, path, ordinal LIMIT $9
+                   ORDER BY share DESC, h.path, h.ordinal LIMIT $9
                ),
                named AS MATERIALIZED (
                    SELECT n.number, v.file_version_id, v.analyser, v.embedding_model, y.start_line AS line,
@@ -286,10 +290,14 @@ impl Store {
                           AS "score!"
                FROM candidates f
                JOIN visible v USING (file_version_id)
-               LEFT JOIN matching m USING (file_version_id, ordinal)
                JOIN chunks c ON c.file_version_id = f.file_version_id AND c.ordinal = f.ordinal
                             AND c.analyser = v.analyser AND c.model = v.embedding_model
                JOIN file_versions x ON x.file_version_id = f.file_version_id AND x.analyser = v.analyser
+               CROSS JOIN LATERAL (
+                   SELECT coalesce(sum(w.weight) FILTER (WHERE c.lexemes @@ w.query), 0)::float8
+                              / nullif(sum(w.weight), 0)::float8 AS share
+                   FROM weighed w
+               ) m
                CROSS JOIN LATERAL (
                    SELECT CASE x.category WHEN 'source' THEN 1.0 WHEN 'docs' THEN $13::float8 WHEN 'config' THEN 0.8
                               ELSE 0.7 END AS weight,
@@ -310,7 +318,8 @@ impl Store {
             rules.least_share,
             rules.least_cosine,
             rules.docs,
-            i64::from(query.limit)
+            i64::from(query.limit),
+            words.join(" | ")
         )
         .fetch_all(&self.pool)
         .await?)

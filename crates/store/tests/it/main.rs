@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "fixtures panic like tests do; clippy only knows functions marked as tests")]
 
+mod plans;
 mod roles;
 mod statements;
