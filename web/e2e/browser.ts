@@ -26,32 +26,46 @@ export interface Watched {
   foreign: string[];
   /** What the policy has stopped, dialogs, and errors of scripts. */
   wrong: string[];
+  /** Every notice that was shown for some seconds, also those that nobody looked at in time. */
+  notices: string[];
 }
 
+/** How long a browser may take for one step before it counts as hanging; nothing that works waits so long. */
+const PATIENCE_MS = 60_000;
+
 export async function watched(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
-  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 860 }, ...options });
-  context.setDefaultTimeout(20_000);
-  const [foreign, wrong]: string[][] = [[], []];
+  // Without motion nothing is looked at, measured or judged half-way.
+  const usual = { locale: 'en-GB', viewport: { width: 1280, height: 860 }, reducedMotion: 'reduce' } as const;
+  const context = await browser.newContext({ ...usual, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const [foreign, wrong, notices]: [string[], string[], string[]] = [[], [], []];
   context.on('request', (request) => {
     const { protocol, hostname } = new URL(request.url());
-    if (!['data:', 'blob:'].includes(protocol) && hostname !== '127.0.0.1') foreign?.push(request.url());
+    if (!['data:', 'blob:'].includes(protocol) && hostname !== '127.0.0.1') foreign.push(request.url());
   });
-  await context.exposeBinding('reportViolation', (_source, said: string) => wrong?.push(said));
+  await context.exposeBinding('reportViolation', (_source, said: string) => wrong.push(said));
+  await context.exposeBinding('reportNotice', (_source, said: string) => notices.push(said));
   await context.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
       (window as unknown as { reportViolation: (said: string) => void }).reportViolation(
         `${event.effectiveDirective} stopped ${event.blockedURI} on ${location.pathname}`,
       );
     });
+    new MutationObserver((changes) => {
+      for (const added of changes.flatMap((change) => [...change.addedNodes])) {
+        if (!(added instanceof Element) || !added.matches('[data-notices] > *')) continue;
+        (window as unknown as { reportNotice: (said: string) => void }).reportNotice(added.textContent ?? '');
+      }
+    }).observe(document, { subtree: true, childList: true });
   });
   context.on('page', (page) => {
     page.on('dialog', (dialog) => {
-      wrong?.push(`dialog: ${dialog.message()}`);
+      wrong.push(`dialog: ${dialog.message()}`);
       dialog.dismiss();
     });
-    page.on('pageerror', (error) => wrong?.push(`${error.name}: ${error.message}`));
+    page.on('pageerror', (error) => wrong.push(`${error.name}: ${error.message}`));
   });
-  return { context, foreign: foreign ?? [], wrong: wrong ?? [] };
+  return { context, foreign, wrong, notices };
 }
 
 /** Signs in on the page for it. */

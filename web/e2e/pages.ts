@@ -61,7 +61,7 @@ export async function documented(system: System, url = system.repository): Promi
     found = { id: added.repository.id, latest_run_id: added.run.id };
   }
   type Run = { state: string; documents: { id: string }[]; failure?: { reason: string } };
-  const deadline = Date.now() + 120_000;
+  const deadline = Date.now() + 300_000;
   for (;;) {
     const run = await call<Run>(system, 'GET', `/api/v1/runs/${found.latest_run_id}`);
     if (run.state.startsWith('completed')) {

@@ -236,6 +236,8 @@ export const deadLetters = infiniteQueryOptions({
   queryKey: ['dead-letters'],
   queryFn: ({ pageParam }) =>
     data(api.GET('/api/v1/admin/dead-letters', { params: { query: { limit: 50, cursor: pageParam } } })),
+  // Sending one again or dropping it is done by another service, which takes what it takes.
+  refetchInterval: 5_000,
   initialPageParam: first,
   getNextPageParam: next,
 });

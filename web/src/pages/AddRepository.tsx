@@ -1,11 +1,12 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { ApiProblem, api, data } from '../api/client.ts';
+import { api, data } from '../api/client.ts';
 import { credentials } from '../api/queries.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
 import { useOnce } from '../lib/once.ts';
+import { useFieldFaults } from '../lib/problem.ts';
 import { Forbidden } from '../shell/Crash.tsx';
 import { Button } from '../ui/Button.tsx';
 import { CredentialForm } from '../ui/CredentialForm.tsx';
@@ -42,10 +43,9 @@ export default function AddRepository() {
       navigate({ to: '/' });
     },
   });
-  const wrong = (pointer: string) => fieldProblem(add.error, pointer) ?? fieldProblem(test.error, pointer);
-  const general = [add.error, test.error].find(
-    (error) => error && !(error instanceof ApiProblem && error.fields.length > 0),
-  );
+  const faults = [useFieldFaults(add.error), useFieldFaults(test.error)];
+  const wrong = (pointer: string) => faults.map((one) => one.wrong(pointer)).find(Boolean);
+  const general = [add.error, test.error].find((error, at) => error && !faults[at]?.any);
 
   if (!write) return <Forbidden />;
   return (
@@ -148,10 +148,6 @@ export default function AddRepository() {
       </form>
     </Page>
   );
-}
-
-function fieldProblem(error: unknown, pointer: string): string | undefined {
-  return error instanceof ApiProblem ? error.fields.find((field) => field.pointer === pointer)?.detail : undefined;
 }
 
 /** The host of an address, as a credential names it. */

@@ -52,7 +52,7 @@ function Row({ letter }: { letter: DeadLetter }) {
   const client = useQueryClient();
   const [open, setOpen] = useState(false);
   const [asking, setAsking] = useState(false);
-  // It is settled by another service, a moment later.
+  // Another service settles it: mostly a moment later, and else the list finds out when it renews itself.
   const renew = () => {
     setTimeout(() => client.invalidateQueries({ queryKey: ['dead-letters'] }), 1_500);
   };
@@ -74,6 +74,8 @@ function Row({ letter }: { letter: DeadLetter }) {
     onError: notifyProblem,
     onSettled: () => setAsking(false),
   });
+  // It is still listed for a moment, and must not be sent twice.
+  const settled = redeliver.isSuccess || drop.isSuccess;
   return (
     <li className="border-t border-rule py-4">
       <div className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
@@ -98,10 +100,10 @@ function Row({ letter }: { letter: DeadLetter }) {
         </Button>
         {administer && (
           <>
-            <Button small busy={redeliver.isPending} onClick={() => redeliver.mutate()}>
+            <Button small busy={redeliver.isPending} disabled={settled} onClick={() => redeliver.mutate()}>
               {t('dead.redeliver')}
             </Button>
-            <Button small look="danger" onClick={() => setAsking(true)}>
+            <Button small look="danger" disabled={settled} onClick={() => setAsking(true)}>
               {t('dead.drop')}
             </Button>
           </>

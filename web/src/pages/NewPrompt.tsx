@@ -1,12 +1,13 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
-import { ApiProblem, api, data } from '../api/client.ts';
+import { api, data } from '../api/client.ts';
 import { prompt } from '../api/queries.ts';
 import type { Template } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
 import { useOnce } from '../lib/once.ts';
+import { useFieldFaults } from '../lib/problem.ts';
 import { lint } from '../lib/template.ts';
 import { type Draft, Editor } from '../prompts/Editor.tsx';
 import { TryOut } from '../prompts/TryOut.tsx';
@@ -44,7 +45,7 @@ function Open({ origin }: { origin: Template | undefined }) {
       navigate({ to: '/prompts/$template', params: { template: made.id } });
     },
   });
-  const fields = add.error instanceof ApiProblem ? add.error.fields : [];
+  const { wrong, any } = useFieldFaults(add.error);
   return (
     <Page
       title={t('prompts.add')}
@@ -62,7 +63,7 @@ function Open({ origin }: { origin: Template | undefined }) {
             add.mutate();
           }}
         >
-          <Field label={t('prompts.name')} error={fields.find(({ pointer }) => pointer === '/name')?.detail}>
+          <Field label={t('prompts.name')} error={wrong('/name')}>
             {(field) => (
               <input
                 {...field}
@@ -84,7 +85,7 @@ function Open({ origin }: { origin: Template | undefined }) {
             )}
           </Field>
           <Editor draft={draft} onChange={setDraft} />
-          {add.error && fields.length === 0 && <Failure error={add.error} />}
+          {add.error && !any && <Failure error={add.error} />}
           <div>
             <Button
               type="submit"

@@ -145,14 +145,16 @@ function Timeline({ events }: { events: RunEvent[] }) {
   return (
     <ol className="ml-1.5 border-l border-rule-strong">
       {events.map((event) => {
-        const word = event.transition?.split('/')[0] ?? '';
         const payload = (event.payload ?? {}) as Record<string, unknown>;
-        // What was left out or failed is said only if there is any.
+        const reason = typeof payload.reason === 'string' ? payload.reason : undefined;
+        const fact = event.transition?.split('/')[0] ?? '';
+        // A document that ended without a page ended all the same; nobody would call it complete.
+        const word = fact === 'document_completed' && reason ? 'document_failed' : fact;
+        // What was left out or failed is said only if there is any; of a failure, only what there is.
         const figures = Object.entries(payload).filter(
           (entry): entry is [string, number] =>
-            typeof entry[1] === 'number' && (entry[1] > 0 || !/^(failed_.*|skipped|known)$/.test(entry[0])),
+            typeof entry[1] === 'number' && (entry[1] > 0 || !(reason || /^(failed_.*|skipped|known)$/.test(entry[0]))),
         );
-        const reason = typeof payload.reason === 'string' ? payload.reason : undefined;
         return (
           <li key={event.sequence} className="relative pb-4 pl-5">
             <span

@@ -114,7 +114,9 @@ function Row({ user }: { user: User }) {
       </td>
       <td className="text-right max-sm:pt-2">
         {administer && !myself && (
+          // Two buttons: a second click on the one must not undo what the first has done.
           <Button
+            key={user.active ? 'lock' : 'unlock'}
             small
             look={user.active ? 'danger' : 'plain'}
             busy={change.isPending}

@@ -1,9 +1,10 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { ApiProblem, api, data } from '../api/client.ts';
+import { api, data } from '../api/client.ts';
 import type { Credential } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useOnce } from '../lib/once.ts';
+import { useFieldFaults } from '../lib/problem.ts';
 import { Button } from './Button.tsx';
 import { Field, inputClass } from './Field.tsx';
 import { type CredentialKind, NO_SECRET, SecretFields, secretOf } from './SecretFields.tsx';
@@ -33,8 +34,7 @@ export function CredentialForm({ host, onSaved }: Props) {
       onSaved(saved);
     },
   });
-  const fields = save.error instanceof ApiProblem ? save.error.fields : [];
-  const wrong = (end: string) => fields.find(({ pointer }) => pointer.endsWith(end))?.detail;
+  const { wrong, any } = useFieldFaults(save.error);
   return (
     <fieldset className="flex flex-col gap-4 border-l-2 border-brass pl-5">
       <legend className="sr-only">{t('add.credential_new')}</legend>
@@ -76,7 +76,7 @@ export function CredentialForm({ host, onSaved }: Props) {
         )}
       </Field>
       <SecretFields kind={kind} secret={form} onChange={set} wrong={wrong} />
-      {save.error && fields.length === 0 && <Failure error={save.error} />}
+      {save.error && !any && <Failure error={save.error} />}
       <div>
         <Button busy={save.isPending} disabled={!form.name.trim() || !form.host.trim()} onClick={() => save.mutate()}>
           {t('credential.save')}

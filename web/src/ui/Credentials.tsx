@@ -1,10 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { ApiProblem, api, data } from '../api/client.ts';
+import { api, data } from '../api/client.ts';
 import { credentials } from '../api/queries.ts';
 import type { Credential } from '../api/schema.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
+import { useFieldFaults } from '../lib/problem.ts';
 import { Badge } from './Badge.tsx';
 import { Button } from './Button.tsx';
 import { CredentialForm } from './CredentialForm.tsx';
@@ -54,7 +55,7 @@ export function Credentials() {
               </Button>
             </>
           ) : (
-            <Button small onClick={() => setMaking(true)}>
+            <Button small key="make" onClick={() => setMaking(true)}>
               {t('add.credential_new')}
             </Button>
           )}
@@ -124,7 +125,7 @@ function Replace({ credential, onDone }: { credential: Credential; onDone: () =>
       onDone();
     },
   });
-  const fields = save.error instanceof ApiProblem ? save.error.fields : [];
+  const faults = useFieldFaults(save.error);
   return (
     <form
       className="mt-3 mb-2 flex flex-col gap-4 border-l-2 border-brass pl-5"
@@ -137,9 +138,9 @@ function Replace({ credential, onDone }: { credential: Credential; onDone: () =>
         kind={kind}
         secret={secret}
         onChange={(part) => setSecret((before) => ({ ...before, ...part }))}
-        wrong={(end) => fields.find(({ pointer }) => pointer.endsWith(end))?.detail}
+        wrong={faults.wrong}
       />
-      {save.error && fields.length === 0 && <Failure error={save.error} />}
+      {save.error && !faults.any && <Failure error={save.error} />}
       <div className="flex gap-2">
         <Button type="submit" small busy={save.isPending}>
           {t('common.save')}

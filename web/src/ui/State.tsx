@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
-import { ApiProblem } from '../api/client.ts';
-import { type Localised, useI18n } from '../i18n/index.ts';
+import { useI18n } from '../i18n/index.ts';
+import { explain } from '../lib/problem.ts';
 import { Button } from './Button.tsx';
 
 export function Loading({ className = 'py-16' }: { className?: string }) {
@@ -23,25 +23,6 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-/** A problem in the words of the interface; what the server said of this case stands below. */
-export function explain(error: unknown, { t, maybe }: Localised): { title: string; detail: string } {
-  if (!(error instanceof ApiProblem)) return { title: t('problem.crash'), detail: '' };
-  const byStatus: Record<number, string> = {
-    0: t('problem.unreachable'),
-    401: t('problem.unauthorised'),
-    403: t('problem.forbidden'),
-    404: t('problem.not_found'),
-    412: t('problem.precondition'),
-    429: t('problem.rate_limited'),
-    502: t('problem.unavailable'),
-    503: t('problem.unavailable'),
-    504: t('problem.unavailable'),
-  };
-  const known = maybe(`problem.${error.code}`) ?? byStatus[error.status];
-  if (known) return { title: known, detail: error.status === 404 ? '' : error.detail };
-  return { title: error.detail || t('problem.unexplained', { status: error.status }), detail: '' };
-}
-
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const i18n = useI18n();
   const { title, detail } = explain(error, i18n);
@@ -50,7 +31,11 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
       <div>
         <p className="font-semibold text-danger">{i18n.t('problem.title')}</p>
         <p>{title}</p>
-        {detail && <p className="text-xs text-soft">{detail}</p>}
+        {detail && (
+          <p lang="en" className="text-xs text-soft">
+            {detail}
+          </p>
+        )}
       </div>
       {retry && (
         <Button small onClick={retry}>

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 import { localised } from '../i18n/index.ts';
-import { explain } from './State.tsx';
+import { explain } from '../lib/problem.ts';
 
 interface Note {
   id: number;
@@ -41,6 +41,7 @@ export function Toasts() {
   return (
     <div
       aria-live="polite"
+      data-notices
       className="pointer-events-none fixed inset-x-4 bottom-20 z-50 flex flex-col items-center gap-2 sm:bottom-6"
     >
       {shown.map((note) => (

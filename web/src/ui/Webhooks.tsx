@@ -79,13 +79,15 @@ export function Webhooks({ repository }: { repository: string }) {
                     <Ago at={hook.last_delivery_at} /> {hook.last_status && <Badge>{hook.last_status}</Badge>}
                   </span>
                 )}
-                <Copy text={addressOf(hook)} />
-                <Button small busy={renewSecret.isPending} onClick={() => renewSecret.mutate(hook.webhook)}>
-                  {t('repository.webhook_renew')}
-                </Button>
-                <Button small look="danger" onClick={() => setDoomed(hook.webhook)}>
-                  {t('common.delete')}
-                </Button>
+                <span className="flex flex-wrap gap-2 max-sm:order-2 max-sm:basis-full">
+                  <Copy text={addressOf(hook)} />
+                  <Button small busy={renewSecret.isPending} onClick={() => renewSecret.mutate(hook.webhook)}>
+                    {t('repository.webhook_renew')}
+                  </Button>
+                  <Button small look="danger" onClick={() => setDoomed(hook.webhook)}>
+                    {t('common.delete')}
+                  </Button>
+                </span>
               </li>
             ))}
           </ul>
