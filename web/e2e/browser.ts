@@ -79,6 +79,15 @@ export async function signIn(page: Page, url: string, token: string): Promise<vo
     .waitFor();
 }
 
+/** A page that shows what it is for, and loads nothing more. */
+export async function settled(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).first().waitFor();
+  await page
+    .getByText(/^(Loading …|Wird geladen …)$/)
+    .first()
+    .waitFor({ state: 'detached' });
+}
+
 const AXE = readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8');
 
 interface Finding {

@@ -420,6 +420,8 @@ describe('administration', () => {
     await page.reload();
     await page.getByRole('link', { name: 'Run', exact: true }).click();
     await page.getByText('Why it failed').waitFor();
+    await page.getByText('A document has failed').first().waitFor();
+    expect(await page.getByText('A document is complete').count()).toBe(0);
     await page.goBack();
     await page.getByRole('button', { name: 'Drop' }).click();
     await confirm('Drop');

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launch, serious, signIn, type Watched, watched } from './browser.ts';
+import { launch, serious, settled, signIn, type Watched, watched } from './browser.ts';
 import { documented, type Places, pages } from './pages.ts';
 import { type System, startSystem } from './system.ts';
 
@@ -200,11 +200,7 @@ describe('every page', () => {
       const found: Record<string, string[]> = {};
       for (const [name, path] of Object.entries(pages(places))) {
         await page.goto(system.url + path);
-        await page.getByRole('heading', { level: 1 }).first().waitFor();
-        await page
-          .getByText(/^(Loading …|Wird geladen …)$/)
-          .first()
-          .waitFor({ state: 'detached' });
+        await settled(page);
         const problems = await serious(page);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         if (wide > 0) problems.push(`wider than the window by ${wide}`);
@@ -230,11 +226,7 @@ describe('every page', () => {
     const found: string[] = [];
     for (const [name, path] of Object.entries(pages(places))) {
       await page.goto(system.url + path);
-      await page.getByRole('heading', { level: 1 }).first().waitFor();
-      await page
-        .getByText(/^(Loading …|Wird geladen …)$/)
-        .first()
-        .waitFor({ state: 'detached' });
+      await settled(page);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (wide > 0) found.push(`${name} by ${wide}`);
     }

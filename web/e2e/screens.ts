@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { launch, signIn, watched } from './browser.ts';
+import { launch, settled, signIn, watched } from './browser.ts';
 import { call, documented, type Places, pages } from './pages.ts';
 import { smaller } from './png.ts';
 import { type System, startSystem } from './system.ts';
@@ -103,11 +103,7 @@ for (const theme of ['light', 'dark'] as const) {
       for (const [name, path] of Object.entries({ ...pages(places), ...more })) {
         if (!name.includes(SCREENS)) continue;
         await page.goto(system.url + path);
-        await page.getByRole('heading', { level: 1 }).first().waitFor();
-        await page
-          .getByText(/^(Loading …|Wird geladen …)$/)
-          .first()
-          .waitFor({ state: 'detached' });
+        await settled(page);
         await shoot(name);
       }
       await page.goto(`${system.url}${more['reader-diagram']}`);

@@ -211,7 +211,7 @@ export async function userTag(id: string): Promise<string> {
   return (await answer).response.headers.get('etag') ?? '';
 }
 
-export interface AuditFilter {
+interface AuditFilter {
   actor?: string;
   action?: string;
   object?: string;

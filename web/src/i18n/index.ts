@@ -11,7 +11,7 @@ const dictionaries: Record<Language, Dictionary> = { en, de };
 const listeners = new Set<() => void>();
 
 /** The names of plural texts, without their ending. */
-export type Counted = { [K in Key]: K extends `${infer Stem}_other` ? Stem : never }[Key];
+type Counted = { [K in Key]: K extends `${infer Stem}_other` ? Stem : never }[Key];
 
 export function fill(text: string, values: Values): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));

@@ -1,4 +1,4 @@
-export interface Change {
+interface Change {
   kind: 'same' | 'added' | 'removed';
   line: string;
 }

@@ -28,7 +28,7 @@ export function plainLines(text: string): Piece[][] {
 }
 
 /** Cuts a coloured tree at its line ends; a comment over three lines becomes three pieces. */
-export function splitLines(tree: Root): Piece[][] {
+function splitLines(tree: Root): Piece[][] {
   const lines: Piece[][] = [[]];
   const walk = (node: ElementContent | Root['children'][number], classes: string) => {
     if (node.type === 'element') {

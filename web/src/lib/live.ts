@@ -12,7 +12,7 @@ import { advance, type LiveProgress } from './pipeline.ts';
 const MAX_STREAMS = 3;
 let open = 0;
 
-export interface Live {
+interface Live {
   progress: LiveProgress;
   /** Transitions in order. */
   events: RunEvent[];

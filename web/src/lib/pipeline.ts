@@ -1,12 +1,12 @@
 import { isOver } from '../api/queries.ts';
 import type { Run, RunEvent } from '../api/schema.ts';
 
-export const STAGES = ['clone', 'analyse', 'index', 'write'] as const;
-export type StageName = (typeof STAGES)[number];
-export type StageStatus = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled' | 'unreached';
+const STAGES = ['clone', 'analyse', 'index', 'write'] as const;
+type StageName = (typeof STAGES)[number];
+type StageStatus = 'waiting' | 'running' | 'done' | 'failed' | 'cancelled' | 'unreached';
 
 /** What a stage has said of itself since the page was opened. */
-export interface Progress {
+interface Progress {
   done: number;
   total?: number;
 }

@@ -3,7 +3,7 @@ import { type Localised, useI18n } from '../i18n/index.ts';
 import { problems } from '../i18n/problems.de.ts';
 
 /** A problem for a person; `detail` is what only the server knows of this case, in English. */
-export interface Explained {
+interface Explained {
   title: string;
   detail: string;
 }
@@ -37,7 +37,7 @@ export function explain(error: unknown, { t, maybe, language }: Localised): Expl
 }
 
 /** What is wrong with single fields. */
-export interface FieldFaults {
+interface FieldFaults {
   /** What is wrong with the field whose pointer ends so. */
   wrong: (end: string) => string | undefined;
   /** Whether any field is: then it is said there. */

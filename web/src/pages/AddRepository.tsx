@@ -151,7 +151,7 @@ export default function AddRepository() {
 }
 
 /** The host of an address, as a credential names it. */
-export function hostOf(url: string): string {
+function hostOf(url: string): string {
   const match = /^[a-z+]+:\/\/(?:[^@/]*@)?([^/]+)/i.exec(url) ?? /^(?:[^@/]+@)([^:/]+):/.exec(url);
   return match?.[1] ?? '';
 }

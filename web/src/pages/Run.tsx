@@ -150,6 +150,7 @@ function Timeline({ events }: { events: RunEvent[] }) {
         const fact = event.transition?.split('/')[0] ?? '';
         // A document that ended without a page ended all the same; nobody would call it complete.
         const word = fact === 'document_completed' && reason ? 'document_failed' : fact;
+        const failed = word.includes('fail');
         // What was left out or failed is said only if there is any; of a failure, only what there is.
         const figures = Object.entries(payload).filter(
           (entry): entry is [string, number] =>
@@ -159,7 +160,7 @@ function Timeline({ events }: { events: RunEvent[] }) {
           <li key={event.sequence} className="relative pb-4 pl-5">
             <span
               aria-hidden="true"
-              className={`absolute top-1.5 -left-[0.3125rem] size-2.5 rounded-full ${word.includes('fail') ? 'bg-danger' : 'bg-brass'}`}
+              className={`absolute top-1.5 -left-[0.3125rem] size-2.5 rounded-full ${failed ? 'bg-danger' : 'bg-brass'}`}
             />
             <p className="font-medium">{maybe(`run.event.${word}`) ?? word.replaceAll('_', ' ')}</p>
             {event.occurred_at && (
@@ -167,7 +168,7 @@ function Timeline({ events }: { events: RunEvent[] }) {
                 {moment(event.occurred_at)}
               </time>
             )}
-            {reason && <p className="text-xs text-danger">{reason}</p>}
+            {reason && <p className={`text-xs ${failed ? 'text-danger' : 'text-soft'}`}>{reason}</p>}
             {figures.length > 0 && (
               <p className="text-xs text-faint">
                 {figures

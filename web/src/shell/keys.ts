@@ -1,14 +1,5 @@
 /** What the keyboard asks for. */
-export type Command =
-  | 'palette'
-  | 'search'
-  | 'help'
-  | 'repositories'
-  | 'runs'
-  | 'prompts'
-  | 'settings'
-  | 'previous'
-  | 'next';
+type Command = 'palette' | 'search' | 'help' | 'repositories' | 'runs' | 'prompts' | 'settings' | 'previous' | 'next';
 
 const AFTER_G: Record<string, Command> = { r: 'repositories', a: 'runs', t: 'prompts', s: 'settings' };
 /** How long a `g` waits for what follows. */

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { useI18n } from '../i18n/index.ts';
 
-export type Tone = 'plain' | 'good' | 'bad' | 'warn' | 'busy';
+type Tone = 'plain' | 'good' | 'bad' | 'warn' | 'busy';
 
 const TONES: Record<Tone, string> = {
   plain: 'text-soft bg-sunk',
@@ -21,7 +21,7 @@ export function Badge({ tone = 'plain', children }: { tone?: Tone; children: Rea
   );
 }
 
-export function toneOf(state: string): Tone {
+function toneOf(state: string): Tone {
   if (['completed', 'published', 'done'].includes(state)) return 'good';
   if (state === 'failed') return 'bad';
   if (state === 'completed_with_errors') return 'warn';

@@ -6,7 +6,7 @@ export type CredentialKind = 'token' | 'ssh_key' | 'authority';
 
 /** What of all kinds may be secret; a credential has one of them. */
 export const NO_SECRET = { user: '', token: '', key: '', hosts: '', authority: '' };
-export type SecretDraft = typeof NO_SECRET;
+type SecretDraft = typeof NO_SECRET;
 
 /** The secret of a kind, as the API takes it. */
 export function secretOf(kind: CredentialKind, draft: SecretDraft): ReplaceCredential {
