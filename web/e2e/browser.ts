@@ -32,6 +32,8 @@ export interface Watched {
 
 /** How long a browser may take for one step before it counts as hanging; nothing that works waits so long. */
 const PATIENCE_MS = 60_000;
+/** How many times slower scripts are to run than this machine runs them. */
+const { E2E_SLOWER } = process.env;
 
 export async function watched(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
   // Without motion nothing is looked at, measured or judged half-way.
@@ -58,12 +60,15 @@ export async function watched(browser: Browser, options: BrowserContextOptions =
       }
     }).observe(document, { subtree: true, childList: true });
   });
-  context.on('page', (page) => {
+  context.on('page', async (page) => {
     page.on('dialog', (dialog) => {
       wrong.push(`dialog: ${dialog.message()}`);
       dialog.dismiss();
     });
     page.on('pageerror', (error) => wrong.push(`${error.name}: ${error.message}`));
+    if (!E2E_SLOWER) return;
+    const session = await context.newCDPSession(page);
+    await session.send('Emulation.setCPUThrottlingRate', { rate: Number(E2E_SLOWER) });
   });
   return { context, foreign, wrong, notices };
 }

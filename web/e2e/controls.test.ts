@@ -235,6 +235,19 @@ describe('a repository', () => {
     await page.reload();
     await hooks.locator('li time').waitFor();
     expect(await secret.count()).toBe(0);
+    // The longest words on the narrowest screen: what belongs together stands together.
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.evaluate(() => localStorage.setItem('cc.language', 'de'));
+    await page.reload();
+    const buttons = page
+      .locator('section li')
+      .filter({ has: page.locator('code') })
+      .getByRole('button');
+    await buttons.filter({ hasText: 'Löschen' }).waitFor();
+    expect(new Set(await buttons.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top))).size).toBe(1);
+    await page.evaluate(() => localStorage.setItem('cc.language', 'en'));
+    await page.setViewportSize({ width: 1280, height: 860 });
+    await page.reload();
     await hooks.getByRole('button', { name: 'Delete' }).click();
     await confirm('Delete');
     await hooks.locator('li').waitFor({ state: 'detached' });
