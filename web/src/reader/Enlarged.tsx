@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react';
+import { useCallback, useLayoutEffect, useRef, useState } from 'react';
 import { useI18n } from '../i18n/index.ts';
 import { Button } from '../ui/Button.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
@@ -20,12 +20,14 @@ export default function Enlarged({ src, title, onClose }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [natural, setNatural] = useState<{ width: number; height: number }>();
   const [zoom, setZoom] = useState(1);
-  const show = (whole: { width: number; height: number } | undefined) => {
+  const fit = useCallback(() => {
     const around = box.current;
-    if (!whole || !around) return;
-    const [wide, high] = [around.clientWidth / whole.width, around.clientHeight / whole.height];
+    if (!natural || !around) return;
+    const [wide, high] = [around.clientWidth / natural.width, around.clientHeight / natural.height];
     setZoom(Math.max(SMALLEST, Math.min(wide, high, LARGEST_FIT)));
-  };
+  }, [natural]);
+  // Not when the picture is loaded: one that was there already is so before the dialog is open and has a size.
+  useLayoutEffect(fit, [fit]);
   const by = (factor: number) => setZoom((before) => Math.min(LARGEST, Math.max(SMALLEST, before * factor)));
   return (
     <Dialog title={title} onClose={onClose} className="h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)]! max-w-none">
@@ -35,7 +37,7 @@ export default function Enlarged({ src, title, onClose }: Props) {
         onKeyDown={(event) => {
           if (event.key === '+' || event.key === '=') by(STEP);
           else if (event.key === '-') by(1 / STEP);
-          else if (event.key === '0') show(natural);
+          else if (event.key === '0') fit();
         }}
       >
         <div className="flex items-center gap-2">
@@ -45,7 +47,7 @@ export default function Enlarged({ src, title, onClose }: Props) {
           <Button small aria-label={t('reader.smaller')} title={t('reader.smaller')} onClick={() => by(1 / STEP)}>
             −
           </Button>
-          <Button small onClick={() => show(natural)}>
+          <Button small onClick={fit}>
             {t('reader.fit')}
           </Button>
           <span className="text-xs text-faint tabular-nums" aria-live="polite">
@@ -67,11 +69,9 @@ export default function Enlarged({ src, title, onClose }: Props) {
             src={src}
             alt={title}
             draggable={false}
-            onLoad={({ currentTarget }) => {
-              const whole = { width: currentTarget.naturalWidth, height: currentTarget.naturalHeight };
-              setNatural(whole);
-              show(whole);
-            }}
+            onLoad={({ currentTarget: { naturalWidth: width, naturalHeight: height } }) =>
+              setNatural({ width, height })
+            }
             className="m-auto max-w-none flex-none select-none"
             style={natural && { width: `${natural.width * zoom}px` }}
           />
