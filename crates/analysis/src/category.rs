@@ -10,7 +10,7 @@ use crate::Language;
 pub enum Category {
     /// The program itself.
     Source,
-    /// Tests and their fixtures.
+    /// Tests, benchmarks and fuzz targets, and what they need.
     Test,
     /// Written for people.
     Docs,
@@ -56,7 +56,9 @@ impl Category {
         if in_folder(GENERATED_FOLDERS) || is_generated_name(name) || has_generated_marker(text) {
             return Self::Generated;
         }
-        if in_folder(TEST_FOLDERS) || is_test_name(name) {
+        let original = path.rsplit('/').next().unwrap_or(path);
+        let is_specified = in_folder(SPEC_FOLDERS) && is_program(language);
+        if in_folder(TEST_FOLDERS) || is_specified || is_test_name(name, original, language) {
             return Self::Test;
         }
         if language.is_prose() || is_docs_name(name) {
@@ -86,13 +88,15 @@ const TEST_FOLDERS: &[&str] = &[
     "__mocks__",
     "__snapshots__",
     "snapshots",
-    "spec",
-    "specs",
     "testdata",
     "test-data",
     "test_data",
     "fixtures",
     "e2e",
+    "benches",
+    "benchmarks",
+    "fuzz",
+    "fuzz_targets",
 ];
 
 /// What sqlx writes of its statements.
@@ -100,6 +104,9 @@ const GENERATED_FOLDERS: &[&str] = &[".sqlx"];
 
 /// Folders of catalogues: what a program says, by language.
 const CATALOGUE_FOLDERS: &[&str] = &["i18n", "l10n", "locale", "locales", "translations"];
+
+/// Tests of Ruby, JavaScript and others, if they are program text: specifications are kept there too.
+const SPEC_FOLDERS: &[&str] = &["spec", "specs"];
 
 const DATA_FOLDERS: &[&str] = &["data", "dataset", "datasets", "assets", "locales", "i18n"];
 
@@ -162,16 +169,39 @@ fn has_generated_marker(text: &str) -> bool {
     })
 }
 
-fn is_test_name(name: &str) -> bool {
+fn is_program(language: Language) -> bool {
+    !language.is_prose()
+        && !language.is_config()
+        && !matches!(language, Language::Text | Language::Csv | Language::JsonLines | Language::Diff | Language::Xml)
+}
+
+/// What test runners look for. A beginning with `test_` says so only where a runner collects files by it; elsewhere
+/// `test_connection.rs` may well be the program.
+fn is_test_name(name: &str, original: &str, language: Language) -> bool {
     let stem = name.split('.').next().unwrap_or(name);
-    stem.ends_with("_test")
-        || stem.ends_with("_tests")
-        || stem.ends_with("_spec")
-        || stem.starts_with("test_")
-        || matches!(stem, "conftest" | "tests")
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    let is_python = matches!(ending, "py" | "pyi" | "pyx");
+    let has_spec = matches!(ending, "rb" | "lua" | "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "mts" | "cts");
+    let has_prefix =
+        is_python || matches!(ending, "rb" | "c" | "cc" | "cpp" | "cxx" | "lua" | "sh" | "bash" | "jl" | "r");
+    is_program(language) && (stem.ends_with("_test") || stem.ends_with("_tests"))
+        || has_spec && (stem.ends_with("_spec") || name.contains(".spec."))
+        || has_prefix && stem.starts_with("test_")
+        || is_python && matches!(stem, "conftest" | "tests")
+        || ending == "rs" && stem == "tests"
         || name.contains(".test.")
-        || name.contains(".spec.")
-        || (name.ends_with(".java") && (stem.ends_with("test") || stem.ends_with("tests")))
+        || is_test_class(original)
+}
+
+/// `FooTest.java` and its like, but not `Latest.java`: a class is known by its capitals.
+fn is_test_class(name: &str) -> bool {
+    let Some((stem, ending)) = name.split_once('.') else { return false };
+    let has_classes = matches!(ending, "java" | "kt" | "kts" | "scala" | "groovy" | "cs" | "php" | "swift");
+    let begins =
+        |word: &str| stem.strip_prefix(word).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()));
+    has_classes
+        && (["Test", "Tests", "TestCase", "Spec", "IT"].iter().any(|end| stem.len() > end.len() && stem.ends_with(end))
+            || begins("Test"))
 }
 
 /// `i18n/de.ts`, `locales/pt-BR/common.json`: named after a language, in a folder of catalogues. A question in that
@@ -224,6 +254,29 @@ mod tests {
             ("src/a.spec.ts", "", Category::Test),
             ("src/FooTest.java", "", Category::Test),
             ("contest/latest.rs", "", Category::Source),
+            ("services/cloner/src/test_connection.rs", "", Category::Source),
+            ("src/api/test_runs.ts", "", Category::Source),
+            ("pkg/test_plan.go", "", Category::Source),
+            ("src/Latest.java", "", Category::Source),
+            ("src/Testament.java", "", Category::Source),
+            ("src/TestQueue.java", "", Category::Test),
+            ("src/QueueIT.java", "", Category::Test),
+            ("src/QueueTests.cs", "", Category::Test),
+            ("src/openapi_spec.rs", "", Category::Source),
+            ("src/page_tests.rs", "", Category::Test),
+            ("src/tests.rs", "", Category::Test),
+            ("app/test_foo.py", "", Category::Test),
+            ("app/foo_test.py", "", Category::Test),
+            ("app/conftest.py", "", Category::Test),
+            ("app/contest.py", "", Category::Source),
+            ("web/foo.test.ts", "", Category::Test),
+            ("spec/foo_spec.rb", "", Category::Test),
+            ("spec/helper.js", "", Category::Test),
+            ("spec/protocol.md", "", Category::Docs),
+            ("spec/openapi.yaml", "", Category::Config),
+            ("fuzz/Cargo.toml", "", Category::Test),
+            ("benches/queue.rs", "", Category::Test),
+            ("a/benchmarks/queue.py", "", Category::Test),
             ("vendor/a/b.go", "", Category::Vendored),
             ("web/node_modules/a/test/b.js", "", Category::Vendored),
             ("api/a.pb.go", "", Category::Generated),

@@ -318,6 +318,7 @@ mod tests {
                     module: "src".to_owned(),
                     letter: letter.to_owned(),
                     symbols,
+                    unnamed: 0,
                     exported: symbols,
                 })
                 .to_vec();

@@ -7,10 +7,11 @@ use caffeine_prompt::render::{Part, Values, render, render_system};
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use crate::facts::sample;
-use crate::markdown::{check, code, fence, line, text};
+use crate::markdown::{check, code, fence, line, prose, text};
 use crate::template::answer::page_from_answer;
 
-/// Foreign text as text, code and block: a reader sees its words and nothing but words.
+/// Foreign text as text, code and block: a reader sees its words and nothing but words. As prose, code spans and
+/// emphasis besides.
 pub fn escaping(bytes: &[u8]) {
     let foreign = String::from_utf8_lossy(bytes);
     for written in [text(&foreign), code(&foreign)] {
@@ -20,6 +21,19 @@ pub fn escaping(bytes: &[u8]) {
         // As items and cells, where pages put them.
         assert_eq!(check(&format!("- {written}\n\n| a |\n| --- |\n| {written} |\n\n# {written}\n")), []);
     }
+    let documentation = prose(&foreign);
+    assert_eq!(check(&format!("- {documentation}\n\n| a |\n| --- |\n| {documentation} |\n\n# {documentation}\n")), []);
+    let is_allowed = |event: Event<'_>| {
+        matches!(
+            event,
+            Event::Text(_)
+                | Event::Code(_)
+                | Event::End(_)
+                | Event::Start(Tag::Paragraph | Tag::Emphasis | Tag::Strong)
+        )
+    };
+    let reader = Options::all() - Options::ENABLE_SMART_PUNCTUATION;
+    assert!(Parser::new_ext(&documentation, reader).all(is_allowed), "{documentation}");
     let block = fence("rust", &foreign);
     assert_eq!(check(&block), []);
     let events: Vec<Event<'_>> = Parser::new(&block).collect();

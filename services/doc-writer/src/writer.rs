@@ -1,5 +1,6 @@
 //! Writes one page and asks whether its document has ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use caffeine_model::{DocumentId, DocumentState, WorkId};
 use caffeine_prompt::pack::{Source, pack};
 use caffeine_prompt::{Prompt, RetrieveError, Snapshot, Template};
 use caffeine_sendgate::{GateError, GatedRequest, Purpose, SendGate};
-use caffeine_store::doc_writer::{PageOutcome, PageRow};
-use caffeine_store::{PassageRow, Store};
+use caffeine_store::doc_writer::{PageOutcome, PageRow, SymbolRow};
+use caffeine_store::{PassageRow, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::MaterialCache;
@@ -33,6 +34,8 @@ const PROVIDER_BUSY: Duration = Duration::from_secs(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// Symbols read of a file for the overview.
 const SYMBOLS_PER_FILE: u32 = 6;
+/// Variants and fields read for a page.
+const MAX_MEMBERS: u32 = 20_000;
 
 /// How the model is asked.
 #[derive(Debug, Clone)]
@@ -186,7 +189,7 @@ impl PageWriter {
         material: &Material,
         page: &PageRow,
         kind: PageKind,
-    ) -> Result<Written, caffeine_store::StoreError> {
+    ) -> Result<Written, StoreError> {
         let (store, facts) = (&self.store, &material.facts);
         let (workspace, run, analyser) = (scope.workspace, scope.run, scope.analyser.as_str());
         let links = Links::new(&material.pages);
@@ -217,9 +220,17 @@ impl PageWriter {
                 let limit = u32::try_from(MAX_API + 1).unwrap_or(u32::MAX);
                 let only = [module.slug.clone()];
                 let api = store.api_symbols(workspace, run, analyser, &only, 0, limit).await?;
+                let members = self.members(scope, &api).await?;
                 structural::module(
                     module,
-                    &ModuleInput { facts, links: &links, readme: readme.as_ref(), file_docs: &file_docs, api: &api },
+                    &ModuleInput {
+                        facts,
+                        links: &links,
+                        readme: readme.as_ref(),
+                        file_docs: &file_docs,
+                        api: &api,
+                        members: &members,
+                    },
                 )
             }
             PageKind::Api => match plan::api_subject(&page.subject) {
@@ -227,7 +238,8 @@ impl PageWriter {
                 ApiSubject::Part(part) => {
                     let (modules, offset) = facts.modules_of_api(part.offset, part.limit);
                     let symbols = store.api_symbols(workspace, run, analyser, &modules, offset, part.limit).await?;
-                    structural::api_part(&page.title, facts, &links, &symbols, part)
+                    let members = self.members(scope, &symbols).await?;
+                    structural::api_part(&page.title, facts, &links, &symbols, &members, part)
                 }
             },
             PageKind::Symbols => match plan::index_subject(&page.subject) {
@@ -242,6 +254,13 @@ impl PageWriter {
             PageKind::Dependencies => structural::dependencies(&page.title, facts, &links),
             PageKind::Report | PageKind::Template => structural::report(&page.title, facts),
         })
+    }
+
+    /// Variants and fields of the types among these symbols.
+    async fn members(&self, scope: &Scope, symbols: &[SymbolRow]) -> Result<Vec<SymbolRow>, StoreError> {
+        let paths: BTreeSet<&str> = symbols.iter().map(|symbol| symbol.path.as_str()).collect();
+        let paths: Vec<String> = paths.into_iter().map(str::to_owned).collect();
+        self.store.api_members(scope.workspace, scope.run, &scope.analyser, &paths, MAX_MEMBERS).await
     }
 
     /// Asks the model, with less text or more room for the answer if the first question does not fit.

@@ -108,8 +108,10 @@ pub struct SymbolCountRow {
     pub module: String,
     /// `a` to `z`, or `_` for everything else.
     pub letter: String,
-    /// All of them.
+    /// All that are names.
     pub symbols: u32,
+    /// Headings and `impl` blocks.
+    pub unnamed: u32,
     /// Those that other files can reach, in the program itself.
     pub exported: u32,
 }

@@ -27,6 +27,9 @@ pub const API_KINDS: &[&str] = &[
     "namespace",
 ];
 
+/// What belongs to a type and has no body of its own.
+const MEMBER_KINDS: &[&str] = &["enum_member", "field", "property"];
+
 /// Kinds that are no names of the program.
 const NO_NAMES: &[&str] = &["heading", "impl"];
 
@@ -94,15 +97,16 @@ impl Store {
         analyser: &str,
     ) -> Result<Vec<SymbolCountRow>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT m.module AS "module!", l.letter AS "letter!", count(*) AS symbols,
-               count(*) FILTER (WHERE y.exported AND f.category = 'source' AND y.kind = ANY($4)) AS exported
+            r#"SELECT m.module AS "module!", l.letter AS "letter!", count(*) FILTER (WHERE y.kind <> ALL($5)) AS symbols,
+               count(*) FILTER (WHERE y.kind = ANY($5)) AS unnamed,
+               count(*) FILTER (WHERE y.exported AND f.category = 'source' AND s.path !~ '(^|/)examples/' AND y.kind = ANY($4)) AS exported
                FROM snapshot_files s
                JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3
                JOIN symbols y ON y.file_version_id = s.file_version_id AND y.analyser = $3
                JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path
                CROSS JOIN LATERAL (SELECT CASE WHEN lower(left(y.name, 1)) COLLATE "C" BETWEEN 'a' AND 'z'
                    THEN lower(left(y.name, 1)) ELSE '_' END COLLATE "C" AS letter) l
-               WHERE s.run_id = $1 AND s.workspace_id = $2 AND y.kind <> ALL($5)
+               WHERE s.run_id = $1 AND s.workspace_id = $2
                GROUP BY m.module, l.letter ORDER BY m.module COLLATE "C", l.letter"#,
             run.as_uuid(),
             workspace.as_uuid(),
@@ -118,6 +122,7 @@ impl Store {
                 module: row.module,
                 letter: row.letter,
                 symbols: count(row.symbols),
+                unnamed: count(row.unnamed),
                 exported: count(row.exported),
             })
             .collect())
@@ -147,6 +152,7 @@ impl Store {
              CROSS JOIN LATERAL (SELECT * FROM symbols z WHERE z.file_version_id = s.file_version_id AND z.analyser = $3 \
              AND z.exported AND z.kind = ANY($4) OFFSET 0) y \
              WHERE m.run_id = $1 AND m.workspace_id = $2 AND m.module = ANY($5) AND f.category = 'source' \
+             AND s.path !~ '(^|/)examples/' \
              ORDER BY m.module COLLATE \"C\", s.path, y.ordinal OFFSET $6 LIMIT $7",
             run.as_uuid(),
             workspace.as_uuid(),
@@ -154,6 +160,38 @@ impl Store {
             &words(API_KINDS),
             modules,
             i64::from(offset),
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// The variants and fields that other files can reach, of the types in these files: by path and position, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn api_members(
+        &self,
+        workspace: WorkspaceId,
+        run: RunId,
+        analyser: &str,
+        paths: &[String],
+        limit: u32,
+    ) -> Result<Vec<SymbolRow>, StoreError> {
+        Ok(symbol_rows!(
+            "SELECT s.path, m.module, f.language, y.ordinal, y.parent, y.kind, y.name, y.qualified, y.signature, y.doc, \
+             y.exported, y.start_line, y.end_line FROM snapshot_files s \
+             JOIN file_versions f ON f.file_version_id = s.file_version_id AND f.analyser = $3 \
+             JOIN module_files m ON m.run_id = s.run_id AND m.path = s.path \
+             CROSS JOIN LATERAL (SELECT * FROM symbols z WHERE z.file_version_id = s.file_version_id AND z.analyser = $3 \
+             AND z.exported AND z.parent IS NOT NULL AND z.kind = ANY($4) OFFSET 0) y \
+             WHERE s.run_id = $1 AND s.workspace_id = $2 AND s.path = ANY($5) ORDER BY s.path, y.ordinal LIMIT $6",
+            run.as_uuid(),
+            workspace.as_uuid(),
+            analyser,
+            &words(MEMBER_KINDS),
+            paths,
             i64::from(limit)
         )
         .fetch_all(&self.pool)

@@ -20,6 +20,8 @@ pub struct Offered {
     pub path: String,
     /// First and last line there, from 1.
     pub lines: (u32, u32),
+    /// Only those who work on the repository use it: a test, a benchmark, a fuzz target or an example.
+    pub is_auxiliary: bool,
 }
 
 impl Facts {
@@ -29,7 +31,9 @@ impl Facts {
     pub fn entry_points(&self) -> Vec<Offered> {
         let mut found = Vec::new();
         for (file, manifest) in self.manifests() {
+            let home = file.path.rsplit_once('/').map_or("", |(home, _)| home);
             let declared = manifest.entry_points.iter().map(|entry| Offered {
+                is_auxiliary: self.is_auxiliary(home, &file.path, &entry.target),
                 name: entry.name.clone(),
                 kind: entry.kind,
                 target: entry.target.clone(),
@@ -44,6 +48,16 @@ impl Facts {
         found
     }
 
+    /// Whether the manifest, or the file it names, is for tests or an example.
+    fn is_auxiliary(&self, home: &str, manifest: &str, target: &str) -> bool {
+        let target = target.trim_start_matches("./");
+        let target = if home.is_empty() { target.to_owned() } else { format!("{home}/{target}") };
+        [manifest, &target].into_iter().any(|path| {
+            let is_test = self.file(path).is_some_and(|file| file.category.as_deref() == Some("test"));
+            is_test || super::is_example(path)
+        })
+    }
+
     /// The targets of a Cargo package that its manifest does not mention.
     fn cargo_targets(&self, manifest_path: &str, manifest: &Manifest) -> BTreeSet<Offered> {
         let mut found = BTreeSet::new();
@@ -53,7 +67,8 @@ impl Facts {
         let mut offer = |name: &str, kind, file: &FileRow| {
             let target = file.path.strip_prefix(home).unwrap_or(&file.path).to_owned();
             let lines = (1, file.lines.max(1));
-            found.insert(Offered { name: name.to_owned(), kind, target, path: file.path.clone(), lines });
+            let is_auxiliary = self.is_auxiliary("", &file.path, &file.path);
+            found.insert(Offered { name: name.to_owned(), kind, target, path: file.path.clone(), lines, is_auxiliary });
         };
         if let Some(library) = self.file(&format!("{home}src/lib.rs"))
             && declared(EntryPointKind::Library).next().is_none()
@@ -111,6 +126,36 @@ mod tests {
             format!("{} {} {} {} {first}-{last}", shown(entry.kind), entry.name, entry.target, entry.path)
         };
         facts.entry_points().into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn tests_and_examples_are_no_entry_points() {
+        let mut facts: Facts = sample::facts();
+        let row = facts.file("src/lib.rs").unwrap().clone();
+        let manifest = |path: &str, category: &str, bin: &str| {
+            let text = format!("[package]\nname = \"p\"\n[[bin]]\nname = \"b\"\npath = \"{bin}\"\n");
+            caffeine_store::doc_writer::FileRow {
+                path: path.to_owned(),
+                category: Some(category.to_owned()),
+                manifest: Some(serde_json::to_value(parse_manifest(path, &text).unwrap()).unwrap()),
+                ..row.clone()
+            }
+        };
+        let tested = caffeine_store::doc_writer::FileRow {
+            path: "c/tool/check.rs".to_owned(),
+            category: Some("test".to_owned()),
+            ..row.clone()
+        };
+        facts.files = vec![
+            manifest("a/Cargo.toml", "config", "main.rs"),
+            manifest("b/examples/x/Cargo.toml", "config", "main.rs"),
+            manifest("c/Cargo.toml", "config", "./tool/check.rs"),
+            tested,
+            manifest("fuzz/Cargo.toml", "test", "targets/a.rs"),
+        ];
+        let found = facts.entry_points().into_iter().map(|entry| (entry.path, entry.is_auxiliary));
+        let expected = [("a", false), ("c", true), ("fuzz", true), ("b/examples/x", true)];
+        assert_eq!(found.collect::<Vec<_>>(), expected.map(|(home, is)| (format!("{home}/Cargo.toml"), is)));
     }
 
     #[test]

@@ -39,8 +39,10 @@ pub struct Totals {
     pub lines: u32,
     /// Lines that are neither blank nor only a comment.
     pub source_lines: u32,
-    /// Symbols.
+    /// Symbols with a name.
     pub symbols: u32,
+    /// Symbols without a name of the program: headings, `impl` blocks.
+    pub unnamed: u32,
     /// Symbols that other files can reach.
     pub exported: u32,
 }
@@ -145,7 +147,7 @@ impl Facts {
     #[must_use]
     pub fn letters(&self) -> BTreeMap<&str, u32> {
         let mut letters = BTreeMap::new();
-        for row in &self.counts {
+        for row in self.counts.iter().filter(|row| row.symbols > 0) {
             let sum: &mut u32 = letters.entry(row.letter.as_str()).or_default();
             *sum = sum.saturating_add(row.symbols);
         }
@@ -177,6 +179,12 @@ impl Facts {
 }
 
 impl Totals {
+    /// Everything that the analysis calls a symbol.
+    #[must_use]
+    pub fn declared(&self) -> u32 {
+        self.symbols.saturating_add(self.unnamed)
+    }
+
     fn add_file(&mut self, file: &FileRow) {
         self.files = self.files.saturating_add(1);
         self.lines = self.lines.saturating_add(file.lines);
@@ -185,12 +193,18 @@ impl Totals {
 
     fn add_symbols(&mut self, row: &SymbolCountRow) {
         self.symbols = self.symbols.saturating_add(row.symbols);
+        self.unnamed = self.unnamed.saturating_add(row.unnamed);
         self.exported = self.exported.saturating_add(row.exported);
     }
 }
 
+/// As the store counts the public interface: examples show the program, they are no part of it.
 fn is_source(file: &FileRow) -> bool {
-    file.category.as_deref() == Some("source")
+    file.category.as_deref() == Some("source") && !is_example(&file.path)
+}
+
+fn is_example(path: &str) -> bool {
+    path.starts_with("examples/") || path.contains("/examples/")
 }
 
 fn by_rank(files: &mut [&FileRow]) {

@@ -84,6 +84,7 @@ pub(crate) fn facts() -> Facts {
         module: module.to_owned(),
         letter: letter.to_owned(),
         symbols,
+        unnamed: 1,
         exported,
     };
     Facts {
@@ -114,7 +115,7 @@ pub(crate) fn facts() -> Facts {
         counts: vec![
             counted("src", "_", 1, 0),
             counted("src", "q", 2, 2),
-            counted("src-store", "o", 1, 1),
+            counted("src-store", "o", 2, 2),
             counted("tests", "t", 1, 0),
         ],
     }
@@ -146,8 +147,23 @@ pub(crate) fn symbols() -> Vec<SymbolRow> {
     push.qualified = "Queue::push".to_owned();
     push.signature = "pub fn push(&self, job: Job) -> Result<(), ```Full```>".to_owned();
     push.doc = HOSTILE_DOC.to_owned();
-    let open = symbol("src/store/mod.rs", "src-store", 1, "function", "open", (3, 9));
-    vec![queue, push, open]
+    let mut open = symbol("src/store/mod.rs", "src-store", 1, "function", "open", (3, 9));
+    open.signature = "pub fn open(path: &Path)".to_owned();
+    let mut other = symbol("src/store/mod.rs", "src-store", 2, "function", "open", (11, 12));
+    other.signature = "pub fn open(_path: &Path)".to_owned();
+    other.doc = "Opens [`Queue`](crate::Queue) *again*, elsewhere.".to_owned();
+    vec![queue, push, open, other]
+}
+
+/// Variants and fields of its types.
+pub(crate) fn members() -> Vec<SymbolRow> {
+    let mut jobs = symbol("src/lib.rs", "src", 3, "field", "jobs", (6, 6));
+    jobs.parent = Some(1);
+    jobs.signature = "pub jobs: Vec<Job>".to_owned();
+    let mut hostile = symbol("src/lib.rs", "src", 4, "field", "x", (7, 7));
+    hostile.parent = Some(1);
+    hostile.doc = HOSTILE_DOC.to_owned();
+    vec![jobs, hostile]
 }
 
 /// The documentation of the small repository's files.

@@ -20,15 +20,20 @@ fn squeezed(foreign: &str) -> String {
 
 /// Foreign text as plain text on one line: no part of it is markup, in a paragraph, a list item, a heading or a cell.
 pub(crate) fn text(foreign: &str) -> String {
-    escaped(&line(foreign))
+    escaped(&line(foreign), true)
 }
 
 /// As [`text`], of any length.
 pub(crate) fn words(foreign: &str) -> String {
-    escaped(&squeezed(foreign))
+    escaped(&squeezed(foreign), true)
 }
 
-fn escaped(line: &str) -> String {
+/// As [`words`], behind something else on the same line, where no block begins.
+pub(crate) fn words_within(foreign: &str) -> String {
+    escaped(&squeezed(foreign), false)
+}
+
+fn escaped(line: &str, begins_line: bool) -> String {
     let mut escaped = String::with_capacity(line.len() + 16);
     let mut before = None;
     for (at, c) in line.char_indices() {
@@ -48,8 +53,8 @@ fn escaped(line: &str) -> String {
             '@' => push_escaped(&mut escaped, c),
             '.' if escaped.to_ascii_lowercase().ends_with("www") => push_escaped(&mut escaped, c),
             // What begins a block.
-            '#' | '>' | '+' | '-' | '=' | ':' if at == 0 => push_escaped(&mut escaped, c),
-            '.' | ')' if is_number(&line[..at]) && next.is_none_or(char::is_whitespace) => {
+            '#' | '>' | '+' | '-' | '=' | ':' if begins_line && at == 0 => push_escaped(&mut escaped, c),
+            '.' | ')' if begins_line && is_number(&line[..at]) && next.is_none_or(char::is_whitespace) => {
                 push_escaped(&mut escaped, c);
             }
             _ => escaped.push(c),

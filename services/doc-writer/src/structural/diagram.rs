@@ -1,50 +1,42 @@
-//! Diagrams of module dependencies, as Mermaid, always beside a table that says the same.
+//! Diagrams of dependencies, as Mermaid, always beside a table that says the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use caffeine_store::doc_writer::ModuleEdgeRow;
-
-use crate::facts::Facts;
+use super::groups::MAX_GROUPS;
 use crate::markdown::{Sheet, fence, line};
-use crate::plan::module_title;
 
-/// Most nodes of a diagram: more cannot be read.
-const MAX_NODES: usize = 40;
 /// Most arrows of a diagram.
-const MAX_ARROWS: usize = 120;
+const MAX_ARROWS: usize = 25;
 
-/// Draws the heaviest relations among these as a flow chart; nothing if there are none.
-pub(super) fn flowchart(sheet: &mut Sheet<'_>, facts: &Facts, edges: &[&ModuleEdgeRow], emphasis: Option<&str>) {
-    let mut heaviest = edges.to_vec();
-    heaviest.sort_by(|left, right| {
-        right.weight.cmp(&left.weight).then_with(|| (&left.src, &left.dst).cmp(&(&right.src, &right.dst)))
-    });
+/// Draws the first of these relations, by name, as a flow chart; nothing if there are none. Answers with how many it
+/// left out.
+pub(super) fn flowchart(sheet: &mut Sheet<'_>, relations: &[(String, String)], emphasis: Option<&str>) -> usize {
     let mut nodes: BTreeSet<&str> = BTreeSet::new();
     let mut arrows: Vec<(&str, &str)> = Vec::new();
-    for edge in heaviest {
-        let new = [&edge.src, &edge.dst].into_iter().filter(|slug| !nodes.contains(slug.as_str())).count();
-        if arrows.len() < MAX_ARROWS && nodes.len() + new <= MAX_NODES {
-            nodes.extend([edge.src.as_str(), edge.dst.as_str()]);
-            arrows.push((&edge.src, &edge.dst));
+    for (src, dst) in relations {
+        let new = [src, dst].into_iter().filter(|name| !nodes.contains(name.as_str())).count();
+        if arrows.len() < MAX_ARROWS && nodes.len() + new <= MAX_GROUPS {
+            nodes.extend([src.as_str(), dst.as_str()]);
+            arrows.push((src, dst));
         }
     }
     if arrows.is_empty() {
-        return;
+        return relations.len();
     }
     arrows.sort_unstable();
     let numbers: BTreeMap<&str, usize> = nodes.iter().copied().zip(0..).collect();
     let mut chart = String::from("flowchart LR\n");
-    for (slug, number) in &numbers {
-        let name = facts.module(slug).map_or_else(|| (*slug).to_owned(), module_title);
-        chart.push_str(&format!("  n{number}[\"{}\"]\n", label(&name)));
+    for (name, number) in &numbers {
+        chart.push_str(&format!("  n{number}[\"{}\"]\n", label(name)));
     }
-    for (src, dst) in arrows {
+    for (src, dst) in &arrows {
         chart.push_str(&format!("  n{} --> n{}\n", numbers[src], numbers[dst]));
     }
-    if let Some(number) = emphasis.and_then(|slug| numbers.get(slug)) {
+    if let Some(number) = emphasis.and_then(|name| numbers.get(name)) {
         chart.push_str(&format!("  style n{number} stroke-width:3px\n"));
     }
     sheet.block(&fence("mermaid", &chart));
+    relations.len() - arrows.len()
 }
 
 /// A label in quotes: letters, digits and what paths are made of; Mermaid reads markup in labels.

@@ -6,6 +6,9 @@
 mod api;
 mod dependencies;
 mod diagram;
+mod figures;
+mod groups;
+mod members;
 mod module;
 mod overview;
 #[cfg(test)]
@@ -51,6 +54,12 @@ impl<'pages> Links<'pages> {
             Some(page) => format!("[{}]({page}.md)", text(&name)),
             None => text(&name),
         }
+    }
+
+    /// A link to the page of a directory; its name alone if it is no module.
+    fn directory(&self, facts: &Facts, path: &str) -> String {
+        let module = facts.modules.iter().find(|module| module.path == path);
+        module.map_or_else(|| text(&groups::title(path)), |module| self.module(facts, &module.slug))
     }
 
     /// A link to a page of the plan.

@@ -3,9 +3,9 @@
 use caffeine_store::doc_writer::{FileRow, ModuleEdgeRow, ModuleRow, SymbolRow};
 
 use super::overview::directory_title;
-use super::{Links, api, counted, diagram, purpose, thousands};
+use super::{Links, api, counted, diagram, members, purpose, thousands};
 use crate::facts::Facts;
-use crate::markdown::{Sheet, Written, code, text};
+use crate::markdown::{Sheet, Written, code, prose, text};
 use crate::plan::module_title;
 
 /// Files listed on a module's page.
@@ -14,6 +14,8 @@ pub const MAX_FILES: usize = 500;
 pub const MAX_API: usize = 200;
 /// Neighbours in each direction.
 const MAX_NEIGHBOURS: usize = 100;
+/// Neighbours drawn in each direction.
+const MAX_DRAWN: usize = 7;
 /// External packages.
 const MAX_PACKAGES: usize = 100;
 /// Files of each module on a page of small modules.
@@ -32,6 +34,8 @@ pub struct ModuleInput<'rows> {
     pub file_docs: &'rows [SymbolRow],
     /// Its public interface; one more than [`MAX_API`] if there is more.
     pub api: &'rows [SymbolRow],
+    /// Variants and fields of the types among it.
+    pub members: &'rows [SymbolRow],
 }
 
 /// Writes the page of one module.
@@ -114,7 +118,7 @@ fn write_files(sheet: &mut Sheet<'_>, files: &[&FileRow], docs: &[SymbolRow]) {
         .map(|file| {
             let doc = docs.iter().find(|doc| doc.path == file.path && purpose::is_file_doc(doc));
             let what = match (doc, &file.clone_skip, &file.skip) {
-                (Some(doc), ..) => text(&doc.doc),
+                (Some(doc), ..) => prose(&doc.doc),
                 (None, Some(skip), _) | (None, None, Some(skip)) => {
                     format!("skipped: {}", text(&skip.replace('_', " ")))
                 }
@@ -142,9 +146,8 @@ fn write_api(sheet: &mut Sheet<'_>, input: &ModuleInput<'_>) {
         sheet.paragraph("Nothing in this directory can be reached from other files, as far as the analysis sees.");
         return;
     }
-    for symbol in input.api.iter().take(MAX_API) {
-        api::write_symbol(sheet, symbol, 3);
-    }
+    let shown = input.api.get(..MAX_API).unwrap_or(input.api);
+    api::write_symbols(sheet, shown, &members::by_type(input.members));
     if input.api.len() > MAX_API {
         sheet.paragraph("There is more: see the [public API](public-api.md) of the whole repository.");
     }
@@ -173,8 +176,10 @@ fn write_neighbours(sheet: &mut Sheet<'_>, module: &ModuleRow, input: &ModuleInp
         sheet.paragraph("No import or call between this module and another one could be resolved.");
         return;
     }
-    let drawn: Vec<&ModuleEdgeRow> = uses.iter().take(12).chain(used_by.iter().take(12)).copied().collect();
-    diagram::flowchart(sheet, facts, &drawn, Some(&module.slug));
+    let name = |slug: &str| facts.module(slug).map_or_else(|| slug.to_owned(), module_title);
+    let strongest = uses.iter().take(MAX_DRAWN).chain(used_by.iter().take(MAX_DRAWN));
+    let drawn: Vec<(String, String)> = strongest.map(|edge| (name(&edge.src), name(&edge.dst))).collect();
+    diagram::flowchart(sheet, &drawn, Some(&module_title(module)));
     let mut rows = Vec::new();
     for edge in uses.iter().take(MAX_NEIGHBOURS) {
         rows.push(vec!["depends on".to_owned(), input.links.module(facts, &edge.dst), thousands(edge.weight)]);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use caffeine_store::doc_writer::{FileRow, ModuleEdgeRow, SymbolRow};
+use caffeine_analysis::EntryPointKind;
+use caffeine_store::doc_writer::SymbolRow;
 
-use super::{Links, counted, diagram, modules_by_path, purpose, thousands};
+use super::groups::{self, Groups};
+use super::{Links, counted, diagram, figures, modules_by_path, purpose, thousands};
 use crate::facts::{Facts, Offered};
-use crate::markdown::{Sheet, Written, code, text};
+use crate::markdown::{Sheet, Written, code, prose, text};
 use crate::plan::module_title;
 
 /// Files shown under "start here".
@@ -41,7 +43,8 @@ pub struct OverviewInput<'rows> {
 #[must_use]
 pub fn overview(input: &OverviewInput<'_>) -> Written {
     let facts = input.facts;
-    let mut sheet = Sheet::new(facts, &facts.run.repository);
+    let named = name_of(input);
+    let mut sheet = Sheet::new(facts, named.as_ref().map_or(&facts.run.repository, |(name, ..)| name));
     if let Some(notice) = input.notice {
         sheet.paragraph(&format!("> **Notice:** {}", text(notice)));
     }
@@ -51,7 +54,7 @@ pub fn overview(input: &OverviewInput<'_>) -> Written {
     }
     let mut unknown = Vec::new();
     describe(&mut sheet, input, &mut unknown);
-    at_a_glance(&mut sheet, facts);
+    at_a_glance(&mut sheet, facts, named);
     languages(&mut sheet, facts);
     start_here(&mut sheet, input, &mut unknown);
     entry_points(&mut sheet, facts, &mut unknown);
@@ -62,19 +65,36 @@ pub fn overview(input: &OverviewInput<'_>) -> Written {
     sheet.finish()
 }
 
+/// What the project calls itself, and the line that says so: its readme's heading, else the name of the package at the
+/// top.
+fn name_of(input: &OverviewInput<'_>) -> Option<(String, String, u32)> {
+    let readme = input
+        .readme
+        .and_then(|(path, content)| purpose::readme_name(path, content).map(|(name, line)| (name, path.clone(), line)));
+    readme.or_else(|| {
+        let manifests = input.facts.manifests();
+        manifests
+            .into_iter()
+            .filter(|(file, _)| !file.path.contains('/'))
+            .find_map(|(file, manifest)| Some((manifest.name?, file.path.clone(), manifest.name_line.unwrap_or(1))))
+    })
+}
+
 /// Instead of everything else, where there is nothing to describe.
 fn nothing(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>) {
     let facts = input.facts;
     let why = if facts.has_commit() { "its commit has no files" } else { "nothing has been pushed to it yet" };
     sheet.paragraph(&format!("The repository is empty: {why}. Start a new run when there is something to document."));
     if facts.has_commit() {
-        at_a_glance(sheet, facts);
+        at_a_glance(sheet, facts, None);
     }
     other_pages(sheet, input.links);
 }
 
 fn describe(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<String>) {
-    let manifests = input.facts.manifests();
+    let mut manifests = input.facts.manifests();
+    // Stable: packages of tests come last.
+    manifests.sort_by_key(|(file, _)| file.category.as_deref() == Some("test"));
     let described: Vec<String> = manifests
         .iter()
         .filter_map(|(file, manifest)| {
@@ -85,7 +105,7 @@ fn describe(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<
                 item.push_str(&format!(" {}", text(version)));
             }
             if let Some(description) = &manifest.description {
-                item.push_str(&format!(": {}", text(description)));
+                item.push_str(&format!(": {}", prose(description)));
             }
             if let Some(licence) = &manifest.licence {
                 item.push_str(&format!(" (licence {})", text(licence)));
@@ -99,7 +119,7 @@ fn describe(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<
     });
     if let Some((path, words, first, last)) = quoted {
         let citation = sheet.cite(path, first, last);
-        sheet.paragraph(&format!("> {}\n>\n> From the readme: {citation}", text(&words)));
+        sheet.paragraph(&format!("> {}\n>\n> From the readme: {citation}", prose(&words)));
     } else {
         unknown.push(
             "What the project is for, in its authors' words: the top directory has no readme with prose.".to_owned(),
@@ -113,28 +133,23 @@ fn describe(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<
     }
 }
 
-fn at_a_glance(sheet: &mut Sheet<'_>, facts: &Facts) {
-    let totals = facts.totals();
+fn at_a_glance(sheet: &mut Sheet<'_>, facts: &Facts, named: Option<(String, String, u32)>) {
     let run = &facts.run;
-    let analysed = facts.files.iter().filter(|file| file.language.is_some() && file.skip.is_none()).count();
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     sheet.heading(2, "At a glance");
-    let mut rows = vec![
+    let mut rows = Vec::new();
+    if let Some((name, path, line)) = named {
+        rows.push(row("Name", format!("{} {}", text(&name), sheet.cite(&path, line, line))));
+    }
+    rows.extend([
+        row("Repository", code(&run.repository)),
         row("Commit", code(&run.commit.to_string())),
         row("Committed", run.committed_at.format("%Y-%m-%d %H:%M UTC").to_string()),
-    ];
+    ]);
     if !run.reference.is_empty() {
         rows.push(row("Branch or tag", code(&run.reference)));
     }
-    rows.extend([
-        row(
-            "Files",
-            format!("{}, {} analysed", thousands(totals.files), thousands(u32::try_from(analysed).unwrap_or(u32::MAX))),
-        ),
-        row("Lines", format!("{}, {} of them source", thousands(totals.lines), thousands(totals.source_lines))),
-        row("Modules", thousands(u32::try_from(facts.modules.len()).unwrap_or(u32::MAX))),
-        row("Symbols", format!("{}, {} of them public", thousands(totals.symbols), thousands(totals.exported))),
-    ]);
+    rows.extend(figures::rows(facts));
     sheet.table(&["Fact", "Value"], &rows);
 }
 
@@ -179,7 +194,7 @@ fn start_here(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Ve
             }
             let of_file = || input.symbols.iter().filter(|symbol| symbol.path == file.path);
             if let Some(doc) = of_file().find(|symbol| purpose::is_file_doc(symbol)) {
-                item.push_str(&format!(": {}", text(&doc.doc)));
+                item.push_str(&format!(": {}", prose(&doc.doc)));
             }
             let names: Vec<String> = of_file()
                 .filter(|symbol| !purpose::is_file_doc(symbol))
@@ -198,25 +213,35 @@ fn start_here(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Ve
 }
 
 fn entry_points(sheet: &mut Sheet<'_>, facts: &Facts, unknown: &mut Vec<String>) {
-    let offered = facts.entry_points();
+    let (auxiliary, offered): (Vec<_>, Vec<_>) = facts.entry_points().into_iter().partition(|entry| entry.is_auxiliary);
     if offered.is_empty() {
         unknown.push(
             "Programs and libraries it offers: no manifest declares any, and no Cargo package has one by its layout."
                 .to_owned(),
         );
-        return;
     }
-    let row = |entry: &Offered| {
-        let (first, last) = entry.lines;
-        let citation = sheet.cite(&entry.path, first, last);
-        vec![code(&entry.name), entry.kind.as_str().to_owned(), code(&entry.target), citation]
-    };
-    let rows: Vec<Vec<String>> = offered.iter().take(MAX_ENTRY_POINTS).map(row).collect();
-    sheet.heading(2, "Entry points");
-    sheet.table(&["Name", "Kind", "Target", "Where"], &rows);
-    let left_out = u32::try_from(offered.len().saturating_sub(MAX_ENTRY_POINTS)).unwrap_or(u32::MAX);
-    if left_out > 0 {
-        sheet.paragraph(&format!("Not listed: {}.", counted(left_out, "more entry point")));
+    let (programs, others): (Vec<_>, Vec<_>) = offered.into_iter().partition(|it| it.kind == EntryPointKind::Binary);
+    let (scripts, libraries): (Vec<_>, Vec<_>) = others.into_iter().partition(|it| it.kind == EntryPointKind::Script);
+    let groups = [
+        ("Entry points", "What a user or operator starts.", programs),
+        ("Libraries", "What other programs import.", libraries),
+        ("Scripts", "What manifests name for those who work on it or run it.", scripts),
+        ("For tests, benchmarks and examples", "Offered by manifests, but no part of the program.", auxiliary),
+    ];
+    for (title, what, entries) in groups.into_iter().filter(|(.., entries)| !entries.is_empty()) {
+        sheet.heading(2, title);
+        sheet.paragraph(what);
+        let row = |entry: &Offered| {
+            let (first, last) = entry.lines;
+            let citation = sheet.cite(&entry.path, first, last);
+            vec![code(&entry.name), entry.kind.as_str().to_owned(), code(&entry.target), citation]
+        };
+        let rows: Vec<Vec<String>> = entries.iter().take(MAX_ENTRY_POINTS).map(row).collect();
+        sheet.table(&["Name", "Kind", "Target", "Where"], &rows);
+        let left_out = u32::try_from(entries.len().saturating_sub(MAX_ENTRY_POINTS)).unwrap_or(u32::MAX);
+        if left_out > 0 {
+            sheet.paragraph(&format!("{} more are not listed.", thousands(left_out)));
+        }
     }
 }
 
@@ -250,28 +275,45 @@ fn modules(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>) {
 
 fn relations(sheet: &mut Sheet<'_>, input: &OverviewInput<'_>, unknown: &mut Vec<String>) {
     let facts = input.facts;
-    let mut edges: Vec<&ModuleEdgeRow> = facts.edges.iter().collect();
-    if edges.is_empty() {
+    let groups = Groups::of(facts);
+    if groups.relations.is_empty() {
         if facts.modules.len() > 1 {
-            unknown
-                .push("How modules depend on each other: no import or call between them could be resolved.".to_owned());
+            unknown.push(
+                "How the parts of the program depend on each other: no import or call between their directories could \
+                 be resolved."
+                    .to_owned(),
+            );
         }
         return;
     }
-    sheet.heading(2, "How the modules depend on each other");
-    diagram::flowchart(sheet, facts, &edges, None);
-    edges.sort_by(|left, right| {
-        right.weight.cmp(&left.weight).then_with(|| (&left.src, &left.dst).cmp(&(&right.src, &right.dst)))
-    });
-    let rows: Vec<Vec<String>> = edges
+    let (title, what) = if groups.are_packages {
+        ("How the packages depend on each other", "packages")
+    } else {
+        ("How the directories depend on each other", "directories")
+    };
+    sheet.heading(2, title);
+    let named: Vec<(String, String)> =
+        groups.relations.iter().map(|it| (groups::title(&it.src), groups::title(&it.dst))).collect();
+    let not_drawn = diagram::flowchart(sheet, &named, None);
+    let taking_part = groups::nodes(&groups.relations);
+    let mut about = format!(
+        "{} use each other, by imports and calls that could be resolved; tests are left out.",
+        format_args!("{taking_part} {what}")
+    );
+    if not_drawn > 0 {
+        about.push_str(&format!(" {not_drawn} weaker relations are not drawn."));
+    }
+    sheet.paragraph(&about);
+    let rows: Vec<Vec<String>> = groups
+        .relations
         .iter()
         .take(MAX_RELATIONS)
-        .map(|edge| {
-            vec![input.links.module(facts, &edge.src), input.links.module(facts, &edge.dst), thousands(edge.weight)]
+        .map(|it| {
+            vec![input.links.directory(facts, &it.src), input.links.directory(facts, &it.dst), thousands(it.weight)]
         })
         .collect();
-    sheet.table(&["Module", "depends on", "Resolved uses:"], &rows);
-    let left_out = edges.len().saturating_sub(MAX_RELATIONS);
+    sheet.table(&["This", "depends on", "Resolved uses:"], &rows);
+    let left_out = groups.relations.len().saturating_sub(MAX_RELATIONS);
     if left_out > 0 {
         sheet.paragraph(&format!("{left_out} weaker relations are on the modules' own pages."));
     }
@@ -299,10 +341,7 @@ fn limits(sheet: &mut Sheet<'_>, facts: &Facts, mut unknown: Vec<String>) {
         let batches = if failed == 1 { "1 batch".to_owned() } else { format!("{} batches", thousands(failed)) };
         unknown.push(format!("The content of {batches} of files: see the [analysis report](analysis-report.md)."));
     }
-    // An empty file has nothing that could be missing here.
-    let is_skipped =
-        |file: &&FileRow| file.clone_skip.as_ref().or(file.skip.as_ref()).is_some_and(|why| why != "empty");
-    let skipped = u32::try_from(facts.files.iter().filter(is_skipped).count()).unwrap_or(u32::MAX);
+    let skipped = figures::Files::of(facts).skipped;
     if skipped > 0 {
         let files = counted(skipped, "skipped file");
         unknown.push(format!("The content of {files}: the [analysis report](analysis-report.md) says which and why."));

@@ -36,11 +36,15 @@ fn write(facts: &Facts, pages: &[PageRow], page: &PageRow) -> Written {
             let api: Vec<_> = symbols.into_iter().filter(|symbol| symbol.module == only.slug).collect();
             let file_docs: Vec<_> = docs.into_iter().filter(|symbol| symbol.module == only.slug).collect();
             let readme = only.path.is_empty().then_some(&readme);
-            module(only, &ModuleInput { facts, links: &links, readme, file_docs: &file_docs, api: &api })
+            let members = sample::members();
+            module(
+                only,
+                &ModuleInput { facts, links: &links, readme, file_docs: &file_docs, api: &api, members: &members },
+            )
         }
         PageKind::Api => match api_subject(&page.subject) {
             ApiSubject::Contents => api_contents(&page.title, facts, &links),
-            ApiSubject::Part(part) => api_part(&page.title, facts, &links, &symbols, part),
+            ApiSubject::Part(part) => api_part(&page.title, facts, &links, &symbols, &sample::members(), part),
         },
         PageKind::Symbols => match index_subject(&page.subject) {
             IndexSubject::Contents => symbol_contents(&page.title, facts, &links),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use caffeine_store::doc_writer::FileRow;
 
+use super::figures::{self, skip_of};
 use super::thousands;
 use crate::facts::Facts;
 use crate::markdown::{Sheet, Written, code, text};
@@ -28,6 +29,7 @@ pub fn report(title: &str, facts: &Facts) -> Written {
     ];
     let complete = if run.truncated { "no: the listing stopped at a limit, the rest is not documented" } else { "yes" };
     rows.push(row("All files listed", complete.to_owned()));
+    rows.extend(figures::rows(facts));
     sheet.table(&["Fact", "Value"], &rows);
     categories(&mut sheet, facts);
     skipped(&mut sheet, facts);
@@ -55,14 +57,9 @@ fn categories(sheet: &mut Sheet<'_>, facts: &Facts) {
     sheet.table(&["Category", "Files:", "Lines:"], &rows);
 }
 
-/// Why nothing of the file is known; `None` if it was analysed.
-fn skip_of(file: &FileRow) -> Option<&str> {
-    file.clone_skip.as_deref().or(file.skip.as_deref()).or_else(|| file.language.is_none().then_some("not_analysed"))
-}
-
 fn skipped(sheet: &mut Sheet<'_>, facts: &Facts) {
     let files: Vec<(&FileRow, &str)> = facts.files.iter().filter_map(|file| Some((file, skip_of(file)?))).collect();
-    sheet.heading(2, "Skipped files");
+    sheet.heading(2, "Skipped and empty files");
     if files.is_empty() {
         sheet.paragraph("None.");
         return;

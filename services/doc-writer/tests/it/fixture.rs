@@ -42,7 +42,7 @@ const FILES: &[(&str, &str)] = &[
         "src/store/mod.rs",
         "/// Where connections are kept.\npub struct Store;\n\nimpl Store {\n    /// Opens a connection.\n    pub fn open(&self) -> u32 {\n        7\n    }\n}\n",
     ),
-    ("src/weird (x) [y]|z.rs", "pub fn weird() {}\n"),
+    ("src/weird (x) [y]|z.rs", "pub fn weird() {}\n\npub enum Odd {\n    /// Like *no* `other`.\n    First(u8),\n}\n"),
     ("tests/pool.rs", "#[test]\nfn acquires() {}\n"),
     (".env", "SECRET=connection\n"),
 ];

@@ -44,6 +44,7 @@ async fn every_page_is_sound_and_the_last_one_ends_the_document() {
         "Keeps connections to a server open and hands them out.",
         "**pool** 0.1.0: Connections",
         "[src/store](module-src-store.md)",
+        "| Name | pool [`README.md:L1`](sources/README.md#L1) |",
         "`0707070707070707070707070707070707070707`",
     ] {
         assert!(index.contains(words), "{words} in\n{index}");
@@ -51,7 +52,8 @@ async fn every_page_is_sound_and_the_last_one_ends_the_document() {
     let source = fixture.markdown(document, "module-src").await;
     assert!(source.contains("pub fn acquire(&self) -> u32"), "{source}");
     assert!(source.contains("A pool of connections."), "{source}");
-    assert!(source.contains("Hands out connections. \\<b>Not\\</b> !\\[x\\]"), "{source}");
+    assert!(source.contains("Hands out connections. Not . ["), "no tags, no picture: {source}");
+    assert!(source.contains("- `First(u8)`: Like *no* `other`.\n"), "{source}");
     assert!(fixture.markdown(document, "dependencies").await.contains("`serde`"));
     assert!(fixture.markdown(document, "analysis-report").await.contains("| `link` | symlink |"));
     let symbols = fixture.markdown(document, "symbols").await;
