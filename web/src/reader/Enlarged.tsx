@@ -20,14 +20,14 @@ export default function Enlarged({ src, title, onClose }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [natural, setNatural] = useState<{ width: number; height: number }>();
   const [zoom, setZoom] = useState(1);
-  const fit = useCallback(() => {
+  const fitIn = useCallback(() => {
     const around = box.current;
     if (!natural || !around) return;
     const [wide, high] = [around.clientWidth / natural.width, around.clientHeight / natural.height];
     setZoom(Math.max(SMALLEST, Math.min(wide, high, LARGEST_FIT)));
   }, [natural]);
   // Not when the picture is loaded: one that was there already is so before the dialog is open and has a size.
-  useLayoutEffect(fit, [fit]);
+  useLayoutEffect(fitIn, [fitIn]);
   const by = (factor: number) => setZoom((before) => Math.min(LARGEST, Math.max(SMALLEST, before * factor)));
   return (
     <Dialog title={title} onClose={onClose} className="h-[calc(100dvh-2rem)] w-[calc(100vw-2rem)]! max-w-none">
@@ -37,7 +37,7 @@ export default function Enlarged({ src, title, onClose }: Props) {
         onKeyDown={(event) => {
           if (event.key === '+' || event.key === '=') by(STEP);
           else if (event.key === '-') by(1 / STEP);
-          else if (event.key === '0') fit();
+          else if (event.key === '0') fitIn();
         }}
       >
         <div className="flex items-center gap-2">
@@ -47,7 +47,7 @@ export default function Enlarged({ src, title, onClose }: Props) {
           <Button small aria-label={t('reader.smaller')} title={t('reader.smaller')} onClick={() => by(1 / STEP)}>
             −
           </Button>
-          <Button small onClick={fit}>
+          <Button small onClick={fitIn}>
             {t('reader.fit')}
           </Button>
           <span className="text-xs text-faint tabular-nums" aria-live="polite">
