@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,14 +68,6 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), ServerError> 
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(ServerError::io("write", path))
-}
-
-/// A port nobody listens on right now; another process can still be faster.
-pub(crate) fn free_port() -> Result<u16, ServerError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(ServerError::io("find a free port on", Path::new("127.0.0.1")))
 }
 
 /// The end of a log, for an error message.

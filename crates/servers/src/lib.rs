@@ -32,8 +32,10 @@ mod dir;
 mod error;
 pub mod git_http;
 pub mod nats;
+mod port;
 pub mod postgres;
 mod tools;
 
 pub use error::ServerError;
+pub use port::free_port;
 pub use tools::Tools;

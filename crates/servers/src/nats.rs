@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::child::{POLL, Supervised, Supervision};
-use crate::dir::{OwnedDir, free_port, log_tail, random_hex, stop_leftover, write_private};
+use crate::dir::{OwnedDir, log_tail, random_hex, stop_leftover, write_private};
+use crate::port::free_port;
 use crate::{ServerError, Tools};
 
 /// The largest message, as the contract assumes it.

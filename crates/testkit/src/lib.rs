@@ -36,6 +36,7 @@ mod rows;
 mod tls;
 
 pub use bus::TestBus;
+pub use caffeine_servers::free_port;
 pub use database::TestDatabase;
 pub use dump::canonical_dump;
 pub use eventually::{eventually, eventually_some};

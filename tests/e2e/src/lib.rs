@@ -12,4 +12,4 @@ mod stack;
 
 pub use api::Api;
 pub use process::{ServiceCommand, ServiceProcess, program, signal};
-pub use stack::{SERVICES, Stack, StackOptions, free_port};
+pub use stack::{SERVICES, Stack, StackOptions};

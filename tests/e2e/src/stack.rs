@@ -1,12 +1,11 @@
 //! Five processes, a database and a prefix.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use caffeine_testkit::{TestBus, TestDatabase, eventually, eventually_some};
+use caffeine_testkit::{TestBus, TestDatabase, eventually, eventually_some, free_port};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -101,7 +100,7 @@ impl Stack {
             (Some((_, postgres)), Some(_)) => TestDatabase::create_empty_on(postgres.clone()).await,
         };
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let port = free_port();
+        let port = free_port().expect("loopback has a free port");
         let token = format!("cc_{}{}", Uuid::new_v4().simple(), &Uuid::new_v4().simple().to_string()[..11]);
         std::fs::write(folder.path().join(TOKEN), &token).expect("the token can be written");
         let mut operator = variables(bus.url(), bus.prefix(), database.url());
@@ -121,7 +120,7 @@ impl Stack {
         if let Some(at) = &options.fault {
             shared.push(("CAFFEINE_FAULT", format!("{at}:{}", folder.path().join("struck").display())));
         }
-        let health = format!("127.0.0.1:{}", free_port());
+        let health = format!("127.0.0.1:{}", free_port().expect("loopback has a free port"));
         let api = Api::new(format!("http://127.0.0.1:{port}"), token);
         let (services, second_pods) = (BTreeMap::new(), BTreeMap::new());
         let mut stack = Self {
@@ -161,7 +160,7 @@ impl Stack {
     }
 
     fn start_second_pods(&mut self) {
-        let port = free_port();
+        let port = free_port().expect("loopback has a free port");
         for name in SERVICES {
             let command = self.pod(name, "-2", port, None);
             self.second_pods.insert(name, ServiceProcess::supervise(command));
@@ -399,14 +398,4 @@ fn hosts(hosts: &[String]) -> String {
 fn concerns(service: &str, variable: &str) -> bool {
     let section = |name: &str| format!("CAFFEINE_{}_", name.replace('-', "_").to_uppercase());
     variable.starts_with(&section(service)) || !SERVICES.iter().any(|other| variable.starts_with(&section(other)))
-}
-
-/// A port of loopback that was free a moment ago.
-///
-/// # Panics
-/// If loopback has none.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
 }

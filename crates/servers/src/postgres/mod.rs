@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::child::{POLL, Supervised, Supervision, spawn_error};
-use crate::dir::{OwnedDir, free_port, log_tail, stop_leftover, write_private};
+use crate::dir::{OwnedDir, log_tail, stop_leftover, write_private};
+use crate::port::free_port;
 use crate::{ServerError, Tools};
 use place::Place;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use caffeine_testkit::eventually;
+use caffeine_testkit::{eventually, free_port};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -67,13 +67,9 @@ impl Drop for Mock {
     }
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[tokio::test]
 async fn in_with_another_role_and_out_again() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let mock = Mock::start(port).await;
     let fixture = Fixture::start_with(|config| {
         configure(config, &mock.base);
@@ -127,7 +123,7 @@ async fn in_with_another_role_and_out_again() {
 
 #[tokio::test]
 async fn the_provider_comes_back_with_other_keys() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let mock = Mock::start(port).await;
     let fixture = Fixture::start_with(|config| configure(config, &mock.base)).await;
     let ada = json!({ "name": "Ada", "roles": ["viewer"] });

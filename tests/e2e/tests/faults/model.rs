@@ -4,8 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use caffeine_e2e::free_port;
-use caffeine_testkit::eventually;
+use caffeine_testkit::{eventually, free_port};
 use serde_json::json;
 
 /// A running `llmock` (npm `@copilotkit/aimock`), ended when dropped.
@@ -20,7 +19,7 @@ impl FakeModel {
         let fixtures = folder.join("fixtures.json");
         let text = json!({ "fixtures": [{ "match": {}, "response": { "content": answer } }] }).to_string();
         std::fs::write(&fixtures, text).expect("the fixtures can be written");
-        let port = free_port();
+        let port = free_port().expect("loopback has a free port");
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fakes/node_modules/.bin/llmock");
         let child = Command::new(&program)
             .args(["--port", &port.to_string(), "--strict", "--log-level", "warn", "--fixtures"])

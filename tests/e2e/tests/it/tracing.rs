@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use caffeine_e2e::{ServiceCommand, ServiceProcess, Stack, StackOptions, free_port};
+use caffeine_e2e::{ServiceCommand, ServiceProcess, Stack, StackOptions};
+use caffeine_testkit::free_port;
 
 use crate::fixture;
 
@@ -20,7 +21,7 @@ struct Receiver {
 
 impl Receiver {
     fn start(folder: &Path) -> Self {
-        let [grpc, http] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+        let [grpc, http] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{}", port.unwrap()));
         let log = folder.join("receiver.log");
         let options = ["--exporter", "blackhole", "--debug-log", "traces", "--debug-log-verbosity", "detailed"];
         let mut line = vec![agent().display().to_string(), "start".to_owned()];
