@@ -22,6 +22,7 @@
 //!   at every five seconds.
 //! - A client stops reading its stream, or anything else: what is sent piles up with the system, then in half a mebibyte
 //!   here, and after `stalled_seconds` the connection is cut.
+//! - A session or a token ends: so do its event streams, within five seconds.
 //! - One repository's window is full: its outbox rows are tried again later, those of others go on.
 //! - The database is away: requests are answered 503 with a problem document; transitions are handed back and wait in
 //!   the stream for as long as it takes.

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use caffeine_store::doc_writer::CitationRow;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{code, text};
 use crate::facts::Facts;
+
+/// What is encoded of a path in a relative address: everything but letters, digits, `-._~` and the slash.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// A finished page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +105,7 @@ impl<'facts> Sheet<'facts> {
         }
         let lines =
             if start_line == end_line { format!("L{start_line}") } else { format!("L{start_line}-L{end_line}") };
-        format!("[{}](sources/{}#{lines})", code(&format!("{path}:{lines}")), percent_encoded(path))
+        format!("[{}](sources/{}#{lines})", code(&format!("{path}:{lines}")), utf8_percent_encode(path, ENCODED))
     }
 
     /// What it is written from.
@@ -113,19 +117,6 @@ impl<'facts> Sheet<'facts> {
     pub(crate) fn finish(self) -> Written {
         Written { markdown: self.markdown, citations: self.citations }
     }
-}
-
-/// A path as part of a relative address: everything but letters, digits, `-._~` and the slash is encoded.
-fn percent_encoded(path: &str) -> String {
-    let mut encoded = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]
