@@ -24,7 +24,7 @@ fn try_ports() -> io::Result<u16> {
     let mut outcome = Err(io::ErrorKind::AddrInUse.into());
     for _ in 0..ATTEMPTS {
         let mut random = [0; 2];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         let port = PORTS.start + u16::from_le_bytes(random) % (PORTS.end - PORTS.start);
         outcome = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(|_| port);
         if outcome.is_ok() {
