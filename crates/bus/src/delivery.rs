@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::jetstream::{self, AckKind};
-use caffeine_contract::{ConsumerSpec, Kind, Scope, table};
+use caffeine_contract::{ConsumerSpec, Kind, Scope, table, v1};
 use caffeine_model::{Generation, Lane, WorkId};
 use tokio::sync::{RwLockReadGuard, RwLockWriteGuard, Semaphore};
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use crate::headers::{Envelope, trace_context};
 use crate::lease::{Lease, SettleError};
 use crate::publish::Blocking;
 use crate::run::{Ran, run_limited};
+use crate::worker::Versions;
 use crate::{
     Bus, Failure, FaultPoint, Inbox, InboxError, Job, Outgoing, Prior, Rejection, delay, fault, metrics, span,
 };
@@ -36,6 +37,7 @@ pub(crate) struct Reader {
     pub(crate) spec: ConsumerSpec,
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) handlers: Vec<Arc<dyn ErasedHandler>>,
+    pub(crate) versions: Versions,
     /// Half of the pod's slots may wait for room downstream.
     pub(crate) may_block: Arc<Semaphore>,
     /// The grace is over: stop what still runs.
@@ -166,6 +168,9 @@ impl Delivery {
             let reason = format!("its reader died {crashes} times without a word");
             let rejection = Rejection { code: "kills_its_reader".to_owned(), reason };
             return self.reject(handler, &job, rejection).await;
+        }
+        if !self.reader.versions.fit(&job.scope) {
+            return self.leave_to_its_version(&job).await;
         }
         let ended = match self.room(crashes > 0).await {
             Ok(_room) => self.begin(handler, &job).await,
@@ -377,6 +382,23 @@ impl Delivery {
         self.hand_back(Some(job), wait).await
     }
 
+    /// Hands work of another version back for a pod of that version. When it has found none for long, nobody will ever
+    /// take it: the gateway is told, and its cancel ends this message too.
+    async fn leave_to_its_version(&self, job: &Job) -> Outcome {
+        let bus = &self.reader.bus;
+        if self.facts.delivered >= table::OTHER_VERSION_DELIVERIES {
+            tracing::warn!(
+                analyser = job.scope.analyser,
+                embedding_model = job.scope.embedding_model,
+                "no pod works with these versions any more; the run is over"
+            );
+            if let Err(error) = bus.try_publish(&version_gone(&job.scope)).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the gateway cannot be told; next time");
+            }
+        }
+        self.hand_back(Some(job), bus.timings.other_version_delay()).await
+    }
+
     pub(crate) async fn hand_back(&self, job: Option<&Job>, after: Duration) -> Outcome {
         tracing::debug!(delay_ms = after.as_millis(), "handed back");
         if let Some(job) = job {
@@ -457,6 +479,17 @@ impl Delivery {
             }
         }
     }
+}
+
+fn version_gone(scope: &Scope) -> Outgoing {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let transition = v1::run_transition::Transition::VersionGone(v1::VersionGone {});
+    let message = v1::RunTransition {
+        scope: None,
+        occurred_at_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+        transition: Some(transition),
+    };
+    Outgoing::new(scope, message)
 }
 
 /// A reason in a form that every inbox stores: PostgreSQL knows no NUL, and a reason that cannot be written down would

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_nats::jetstream::AckKind;
 use caffeine_contract::table::MESSAGES;
-use caffeine_contract::{Consumer, ConsumerSpec, Message, Subjects};
+use caffeine_contract::{Consumer, ConsumerSpec, Message, Scope, Subjects};
 use caffeine_model::Lane;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -23,6 +23,22 @@ pub struct Worker {
     spec: ConsumerSpec,
     inbox: Arc<dyn Inbox>,
     handlers: Vec<Arc<dyn ErasedHandler>>,
+    versions: Versions,
+}
+
+/// What a worker's work must be fixed to; of what is not named it takes any.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Versions {
+    analyser: Option<String>,
+    embedding_model: Option<String>,
+}
+
+impl Versions {
+    /// Whether the work of a run is for this worker.
+    pub(crate) fn fit(&self, scope: &Scope) -> bool {
+        self.analyser.as_ref().is_none_or(|version| *version == scope.analyser)
+            && self.embedding_model.as_ref().is_none_or(|model| *model == scope.embedding_model)
+    }
 }
 
 impl Worker {
@@ -30,7 +46,7 @@ impl Worker {
     #[must_use]
     pub fn new(bus: Bus, consumer: Consumer, inbox: Arc<dyn Inbox>) -> Self {
         let spec = bus.spec(consumer);
-        Self { bus, spec, inbox, handlers: Vec::new() }
+        Self { bus, spec, inbox, handlers: Vec::new(), versions: Versions::default() }
     }
 
     /// Takes other slots, times and attempts than the table's: for tests, and for a service that configures its
@@ -38,6 +54,21 @@ impl Worker {
     #[must_use]
     pub fn with_spec(self, spec: ConsumerSpec) -> Self {
         Self { spec, ..self }
+    }
+
+    /// Works for runs of this analyser only: rows of two versions must not mix. What belongs to another one is handed
+    /// back for a pod of that version; when none has taken it for minutes, the gateway is told that the version is gone.
+    #[must_use]
+    pub fn for_analyser(mut self, version: impl Into<String>) -> Self {
+        self.versions.analyser = Some(version.into());
+        self
+    }
+
+    /// Works for runs of this embedding model only, as [`for_analyser`](Self::for_analyser) does.
+    #[must_use]
+    pub fn for_embedding_model(mut self, model: impl Into<String>) -> Self {
+        self.versions.embedding_model = Some(model.into());
+        self
     }
 
     /// Adds the handler of one kind of message.
@@ -53,7 +84,7 @@ impl Worker {
     /// # Errors
     /// [`BusError::Missing`] if the consumer has not been provisioned; broker outages are waited out.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), BusError> {
-        let Self { bus, spec, inbox, handlers } = self;
+        let Self { bus, spec, inbox, handlers, versions } = self;
         for row in MESSAGES.iter().filter(|row| row.reader == Some(spec.consumer)) {
             if !handlers.iter().any(|handler| handler.kind() == row.kind) {
                 tracing::warn!(durable = spec.durable, message = row.name, "no handler: it will be a dead letter");
@@ -76,6 +107,7 @@ impl Worker {
             spec,
             inbox,
             handlers,
+            versions,
             hurry: hurry.clone(),
         });
         let mut slots = JoinSet::new();

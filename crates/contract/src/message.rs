@@ -71,6 +71,7 @@ pub fn transition_key(transition: &v1::run_transition::Transition) -> String {
         Transition::Failed(failed) => format!("failed/{}", failed.stage),
         Transition::Cancelled(_) => "cancelled".to_owned(),
         Transition::AskedAgain(again) => format!("asked_again/{}", again.generation),
+        Transition::VersionGone(_) => "version_gone".to_owned(),
     }
 }
 

@@ -134,6 +134,17 @@ pub enum Timings {
     Test,
 }
 
+impl Timings {
+    /// How long work of another version waits for a pod of that version, each time.
+    #[must_use]
+    pub const fn other_version_delay(self) -> Duration {
+        match self {
+            Self::Production => secs(5),
+            Self::Test => Duration::from_millis(100),
+        }
+    }
+}
+
 impl ConsumerSpec {
     /// The row with the times of a profile.
     #[must_use]
@@ -158,6 +169,10 @@ pub const MAX_CRASHES: u32 = 4;
 /// How often the reaper sends a message again that the broker will not deliver any more; after that it is rejected
 /// unrun.
 pub const MAX_REAPED: u32 = 3;
+
+/// Deliveries after which a message of another version has found no pod of that version: every pod that took it handed
+/// it back, for [`Timings::other_version_delay`] each time, so about five minutes long. Then its run is over.
+pub const OTHER_VERSION_DELIVERIES: u32 = 60;
 
 /// The broker's own last guard. A message that reaches it is delivered to nobody any more and its run never ends, so
 /// it is never reached: work that is handed back every second (another version, a database that is away) counts too.

@@ -68,7 +68,8 @@ states! {
         Failed = "failed",
         /// Ended by a person.
         Cancelled = "cancelled",
-        /// Replaced, before it began, by a request for other documents.
+        /// Replaced: before it began by a request for other documents, or by a run with the versions that are at work
+        /// now.
         Superseded = "superseded",
     }
 }

@@ -19,7 +19,7 @@
 //! - A file that breaks the analyser is stored with the reason `analysis_failed`; its batch goes on.
 //! - A batch that is not what it claims to be (sizes, identifiers, paths) is rejected: its row says why, and the
 //!   embedder gets a failed batch under its number, so that every fan-in ends.
-//! - Work of another analyser version is handed back for a pod of that version.
+//! - Work of another analyser version is left to a pod of that version (`Worker::for_analyser`).
 //! - Everything may be repeated at any point: rows are inserted once, outputs are computed again.
 //!
 //! # Invariants

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use caffeine_analysis::ANALYSER_VERSION;
 use caffeine_bus::Worker;
 use caffeine_contract::{Consumer, v1};
 use caffeine_kit::{Clients, Service, collect, store_inbox};
@@ -43,10 +44,12 @@ impl Service for ChunkerService {
         });
         let inbox = store_inbox(self.clients.store, InboxTable::Chunk);
         let chunker = Worker::new(self.clients.bus.clone(), Consumer::Chunker, Arc::clone(&inbox))
+            .for_analyser(ANALYSER_VERSION)
             .handle::<v1::FilesBatch, _>(Arc::clone(&self.chunker))
             .handle::<v1::FilesListed, _>(Arc::clone(&self.chunker));
-        let linker =
-            Worker::new(self.clients.bus, Consumer::Linker, inbox).handle::<v1::LinkRequested, _>(self.chunker);
+        let linker = Worker::new(self.clients.bus, Consumer::Linker, inbox)
+            .for_analyser(ANALYSER_VERSION)
+            .handle::<v1::LinkRequested, _>(self.chunker);
         tokio::try_join!(chunker.run(shutdown.clone()), linker.run(shutdown), collecting)?;
         Ok(())
     }

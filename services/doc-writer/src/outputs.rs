@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use caffeine_bus::{Failure, Outgoing};
+use caffeine_bus::Outgoing;
 use caffeine_contract::v1::run_transition::Transition;
 use caffeine_contract::{Scope, id_bytes, v1};
-use caffeine_model::{ANALYSER, DocumentId, DocumentState, EMBEDDING_MODEL};
+use caffeine_model::{DocumentId, DocumentState};
 use caffeine_store::doc_writer::PageOutcome;
 
 /// Milliseconds since 1970-01-01 UTC, passed in so that tests decide it.
@@ -19,14 +19,6 @@ pub fn system_clock() -> Clock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     })
-}
-
-/// Work of another version is for a pod of that version.
-pub(crate) fn check_versions(scope: &Scope) -> Result<(), Failure> {
-    if scope.analyser == ANALYSER && scope.embedding_model == EMBEDDING_MODEL {
-        return Ok(());
-    }
-    Err(Failure::HandBack { after: std::time::Duration::from_secs(5) })
 }
 
 fn transition(scope: &Scope, clock: &Clock, transition: Transition) -> Outgoing {

@@ -41,7 +41,6 @@ impl Planner {
         work: WorkId,
         message: v1::DocumentRequested,
     ) -> Result<Vec<Outgoing>, Failure> {
-        outputs::check_versions(scope)?;
         let new = new_document(scope, &message).map_err(|reason| Failure::reject("bad_request", reason))?;
         let work = work_of(scope, work);
         let readiness = self.store.request_document(work, &new).await.map_err(store_failure)?;
@@ -58,7 +57,6 @@ impl Planner {
         work: WorkId,
         message: v1::DocumentReady,
     ) -> Result<Vec<Outgoing>, Failure> {
-        outputs::check_versions(scope)?;
         let half = half(message.phase()).ok_or_else(|| Failure::reject("bad_request", "The phase is unknown."))?;
         let failure =
             message.failure.map(|failure| if failure.reason.is_empty() { failure.code } else { failure.reason });

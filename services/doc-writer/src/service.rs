@@ -11,6 +11,7 @@ use caffeine_embedding::{Embedder, StaticTable};
 use caffeine_kit::{Clients, Service, store_inbox};
 use caffeine_llm::LlmClient;
 use caffeine_llm::anthropic::{AnthropicClient, AnthropicConfig};
+use caffeine_model::EMBEDDING_MODEL;
 use caffeine_sendgate::{EgressPolicy, SendGate};
 use caffeine_store::{InboxTable, Store};
 use tokio_util::sync::CancellationToken;
@@ -83,9 +84,11 @@ impl Service for DocWriterService {
         let inbox = store_inbox(self.store, InboxTable::Document);
         let plans = Arc::new(PlanHandler(self.planner));
         let planner = Worker::new(self.bus.clone(), Consumer::Planner, Arc::clone(&inbox))
+            .for_embedding_model(EMBEDDING_MODEL)
             .handle::<v1::DocumentRequested, _>(Arc::clone(&plans))
             .handle::<v1::DocumentReady, _>(plans);
         let writer = Worker::new(self.bus, Consumer::Writer, inbox)
+            .for_embedding_model(EMBEDDING_MODEL)
             .handle::<v1::PageRequested, _>(Arc::new(PageHandler(self.writer)));
         tokio::try_join!(planner.run(shutdown.clone()), writer.run(shutdown))?;
         Ok(())

@@ -98,7 +98,6 @@ impl PageWriter {
         message: v1::PageRequested,
         cancelled: &CancellationToken,
     ) -> Result<PageEnd, Failure> {
-        outputs::check_versions(scope)?;
         let document = uuid_field("document_id", &message.document_id)
             .map_err(|error| Failure::reject("bad_request", error.to_string()))?;
         let document = DocumentId::from_uuid(document);

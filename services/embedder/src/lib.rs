@@ -15,7 +15,7 @@
 //! # Failure behaviour
 //! - A batch that could not be analysed is in, with its reason: the run goes on without its files.
 //! - A batch that is not what it claims to be (sizes, ranges, paths) is rejected and counts the same.
-//! - Work of another model or analyser is handed back for a pod of that version.
+//! - Work of another model or analyser is left to a pod of that version (`Worker::for_analyser`).
 //! - Everything may be repeated at any point: rows are inserted once, outputs are computed again.
 //!
 //! # Invariants

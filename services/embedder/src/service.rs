@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
+use caffeine_analysis::ANALYSER_VERSION;
 use caffeine_bus::Worker;
 use caffeine_contract::{Consumer, v1};
 use caffeine_embedding::{Embedder, StaticTable};
@@ -59,6 +60,9 @@ impl Service for EmbedderService {
         });
         let inbox = store_inbox(self.clients.store, InboxTable::Embed);
         let worker = Worker::new(self.clients.bus, Consumer::Embedder, inbox)
+            // The model decides the vectors, the analyser what stands around a chunk.
+            .for_embedding_model(self.indexer.model())
+            .for_analyser(ANALYSER_VERSION)
             .handle::<v1::ChunksBatch, _>(Arc::clone(&self.indexer))
             .handle::<v1::ChunksListed, _>(self.indexer);
         tokio::try_join!(worker.run(shutdown), collecting)?;

@@ -1882,7 +1882,8 @@ export interface components {
             stages?: components["schemas"]["RunStages"] & unknown;
             /**
              * @description `queued`, `pending`, `cloning`, `cloned`, `analysed`, `indexed`, `completed`, `completed_with_errors`, `failed`,
-             *     `cancelled` or `superseded` (replaced before it began). It never moves back.
+             *     `cancelled` or `superseded` (replaced before it began, or by a run with the versions that are at work now). It
+             *     never moves back.
              */
             state: string;
         };

@@ -370,6 +370,7 @@ export const de: Dictionary = {
   'run.event.document_failed': 'Ein Dokument ist gescheitert',
   'run.event.failed': 'Der Lauf ist gescheitert',
   'run.event.cancelled': 'Der Lauf wurde abgebrochen',
+  'run.event.version_gone': 'Mit den Versionen dieses Laufs arbeitet kein Pod mehr',
   'run.event.asked_again': 'Was fehlte, wurde noch einmal angefordert',
   'fact.files': 'Dateien',
   'fact.sent': 'gesendet',

@@ -362,6 +362,7 @@ export const en = {
   'run.event.document_failed': 'A document has failed',
   'run.event.failed': 'The run has failed',
   'run.event.cancelled': 'The run was cancelled',
+  'run.event.version_gone': 'No pod works with the versions of this run any more',
   'run.event.asked_again': 'What was missing was asked for again',
   'fact.files': 'files',
   'fact.sent': 'sent',

@@ -17,3 +17,4 @@ mod shutdown;
 mod trace;
 mod traps;
 mod users;
+mod versions;

@@ -14,7 +14,8 @@ pub struct Scope {
     pub generation: u32,
     #[prost(enumeration = "Lane", tag = "5")]
     pub lane: i32,
-    /// Fixed when the run starts; a pod of another version hands the message back.
+    /// Fixed when the run starts. A pod of another version hands the message back; if nobody ever takes it, the run makes
+    /// room for a new one (VersionGone).
     #[prost(string, tag = "6")]
     pub analyser: ::prost::alloc::string::String,
     #[prost(string, tag = "7")]
@@ -474,7 +475,7 @@ pub struct RunTransition {
     pub occurred_at_ms: i64,
     #[prost(
         oneof = "run_transition::Transition",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
     )]
     pub transition: ::core::option::Option<run_transition::Transition>,
 }
@@ -502,6 +503,8 @@ pub mod run_transition {
         Cancelled(super::RunCancelled),
         #[prost(message, tag = "12")]
         AskedAgain(super::AskedAgain),
+        #[prost(message, tag = "13")]
+        VersionGone(super::VersionGone),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -580,6 +583,10 @@ pub struct StageFailed {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RunCancelled {}
+/// No pod works with the versions that the run is fixed to any more: its work was handed back for minutes. The gateway
+/// ends it and, if it would begin it with other versions now, begins a new one of the same ref.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VersionGone {}
 /// housekeeper → gateway: the run has no message left anywhere, or a person wants it once more. The gateway publishes the
 /// requests that began it again, in this generation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

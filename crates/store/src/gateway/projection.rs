@@ -62,6 +62,14 @@ pub enum Change {
     },
     /// A newer request has taken the place of the run, which was still queued.
     Superseded,
+    /// Nobody works with the versions that the run is fixed to any more. It makes room for one that is fixed to those
+    /// that runs begin with now, or fails if these are the same.
+    VersionGone {
+        /// Tells the stages.
+        command: OutboxBody,
+        /// Why, for a run that fails.
+        failure: FailureText,
+    },
     /// The messages that began the run are to be published again.
     AskedAgain {
         /// In this generation.
@@ -105,8 +113,8 @@ pub enum Applied {
         state: RunState,
         /// The state before.
         before: RunState,
-        /// The run whose messages have been written to the outbox by this: the queued one, because this one has
-        /// ended, or this one, because it is asked again.
+        /// The run whose messages have been written to the outbox by this: the queued or following one, because this
+        /// one has ended, or this one, because it is asked again.
         announced: Option<RunId>,
         /// How old the run is: from the request to this fact.
         age: Duration,
@@ -119,6 +127,7 @@ struct Locked {
     reference: String,
     state: RunState,
     sequence: i64,
+    versions: Versions,
 }
 
 impl Store {
@@ -134,9 +143,9 @@ impl Store {
     ) -> Result<Applied, StoreError> {
         let mut tx = self.pool.begin().await?;
         let mut applied = apply(&mut tx, fact, versions, announce).await?;
-        if let Applied::Stored { before, announced, .. } = &mut applied
-            && matches!(fact.change, Change::AskedAgain { follow_ended: true, .. })
-            && before.is_terminal()
+        if let Applied::Stored { before, state, announced, .. } = &mut applied
+            && is_followed(&fact.change, *before, *state)
+            && announced.is_none()
         {
             *announced = run_create::follow(&mut tx, fact, versions, announce).await?;
         }
@@ -190,12 +199,13 @@ pub(super) async fn apply(
         return Ok(Applied::Known(locked.sequence.unsigned_abs()));
     }
     change_document(tx, fact).await?;
-    let reached = locked.state.advance(reached(&fact.change));
+    let reached = locked.state.advance(reached(&fact.change, locked.versions == *versions));
     let state = if reached.is_terminal() { reached } else { ended(tx, fact.run, reached).await? };
     let (commit, failure) = match &fact.change {
         Change::Planned { commit } => (Some(commit), None),
         // A failure that arrives after the end explains nothing.
         Change::Failed(failure) if !locked.state.is_terminal() => (None, Some(failure)),
+        Change::VersionGone { failure, .. } => (None, Some(failure)),
         _ => (None, None),
     };
     let age = sqlx::query_scalar!(
@@ -213,7 +223,7 @@ pub(super) async fn apply(
     )
     .fetch_one(&mut *tx)
     .await?;
-    if state.is_withdrawn() {
+    if state.is_withdrawn() || matches!(fact.change, Change::VersionGone { .. }) {
         withdraw(tx, fact, &locked).await?;
     }
     let ends_now = state.is_terminal() && !locked.state.is_terminal();
@@ -234,9 +244,18 @@ pub(super) async fn apply(
 /// Nothing is added to a run that somebody has ended, and what has ended by itself cannot be cancelled any more.
 fn is_wanted(change: &Change, state: RunState) -> bool {
     match change {
-        Change::Cancelled { .. } => !state.is_terminal(),
+        Change::Cancelled { .. } | Change::VersionGone { .. } => !state.is_terminal(),
         Change::Superseded => state == RunState::Queued,
         _ => !state.is_withdrawn(),
+    }
+}
+
+/// Whether a fact about a run asks for another one that does the same.
+fn is_followed(change: &Change, before: RunState, state: RunState) -> bool {
+    match change {
+        Change::AskedAgain { follow_ended, .. } => *follow_ended && before.is_terminal(),
+        Change::VersionGone { .. } => state == RunState::Superseded,
+        _ => false,
     }
 }
 
@@ -251,7 +270,7 @@ async fn withdraw(connection: &mut PgConnection, fact: &Fact, before: &Locked) -
     .execute(&mut *connection)
     .await?;
     outbox::withdraw(connection, fact.run).await?;
-    if let Change::Cancelled { command } = &fact.change
+    if let Change::Cancelled { command } | Change::VersionGone { command, .. } = &fact.change
         && before.state != RunState::Queued
     {
         outbox::insert(connection, fact.workspace, fact.run, std::slice::from_ref(command)).await?;
@@ -259,14 +278,15 @@ async fn withdraw(connection: &mut PgConnection, fact: &Fact, before: &Locked) -
     Ok(())
 }
 
-/// The state that a change speaks of.
-fn reached(change: &Change) -> RunState {
+/// The state that a change speaks of, in a run whose versions are those that runs begin with now, or not.
+fn reached(change: &Change, versions_are_current: bool) -> RunState {
     match change {
         Change::Reached(state) => *state,
         Change::Planned { .. } => RunState::Cloning,
         Change::Failed(_) => RunState::Failed,
         Change::Cancelled { .. } => RunState::Cancelled,
-        Change::Superseded => RunState::Superseded,
+        Change::VersionGone { .. } if versions_are_current => RunState::Failed,
+        Change::Superseded | Change::VersionGone { .. } => RunState::Superseded,
         // The lowest state: no move.
         Change::DocumentPlanned { .. }
         | Change::DocumentCompleted { .. }
@@ -277,7 +297,7 @@ fn reached(change: &Change) -> RunState {
 
 async fn lock(connection: &mut PgConnection, fact: &Fact) -> Result<Option<Locked>, StoreError> {
     let row = sqlx::query!(
-        "SELECT repository_id, ref AS reference, state, last_sequence FROM runs \
+        "SELECT repository_id, ref AS reference, state, last_sequence, analyser, embedding_model FROM runs \
          WHERE workspace_id = $1 AND run_id = $2 FOR NO KEY UPDATE",
         fact.workspace.as_uuid(),
         fact.run.as_uuid()
@@ -290,6 +310,7 @@ async fn lock(connection: &mut PgConnection, fact: &Fact) -> Result<Option<Locke
             reference: row.reference,
             state: row.state.parse().map_err(|error| StoreError::corrupt("runs.state", error))?,
             sequence: row.last_sequence,
+            versions: Versions { analyser: row.analyser, embedding_model: row.embedding_model },
         })
     })
     .transpose()

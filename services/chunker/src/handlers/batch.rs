@@ -6,7 +6,7 @@ use caffeine_bus::{Failure, Rejection};
 use caffeine_contract::v1;
 use caffeine_kit::store_failure;
 
-use super::{Chunker, Delivery, Handled, Progress, chain, same_version};
+use super::{Chunker, Delivery, Handled, Progress, chain};
 use crate::analyse::Stopped;
 use crate::outputs;
 use crate::pack::pack;
@@ -18,7 +18,6 @@ impl Chunker {
     /// # Errors
     /// See [`Failure`]; `bad_batch` if the batch is not what it claims to be.
     pub async fn files_batch(&self, at: Delivery<'_>, message: &v1::FilesBatch) -> Result<Handled, Failure> {
-        same_version(at.scope)?;
         let files =
             unpack(at.scope.repository, message).map_err(|problem| Failure::reject("bad_batch", chain(&problem)))?;
         let started = Instant::now();

@@ -9,7 +9,7 @@ use caffeine_store::StoreError;
 use caffeine_store::chunker::{LinkRows, SnapshotFile, SnapshotRefs};
 use tokio::sync::mpsc::Receiver;
 
-use super::{Chunker, Delivery, Handled, same_version};
+use super::{Chunker, Delivery, Handled};
 use crate::outputs;
 use crate::to_link::{UnknownWord, file_refs, link_file, link_rows};
 
@@ -29,7 +29,6 @@ impl Chunker {
     /// # Errors
     /// See [`Failure`].
     pub async fn link_requested(&self, at: Delivery<'_>) -> Result<Handled, Failure> {
-        same_version(at.scope)?;
         let started = Instant::now();
         let linked = self.store.link_run(&at.work_of(), &at.scope.analyser, self.max_link_rows, link).await.map_err(
             |error| match error {

@@ -5,7 +5,7 @@ use caffeine_contract::v1;
 use caffeine_kit::store_failure;
 use caffeine_store::fan_in::StageFailure;
 
-use super::{Chunker, Delivery, Handled, Progress, same_version};
+use super::{Chunker, Delivery, Handled, Progress};
 use crate::outputs;
 
 impl Chunker {
@@ -14,7 +14,6 @@ impl Chunker {
     /// # Errors
     /// See [`Failure`].
     pub async fn files_listed(&self, at: Delivery<'_>, message: &v1::FilesListed) -> Result<Handled, Failure> {
-        same_version(at.scope)?;
         let failure = message
             .failure
             .as_ref()

@@ -9,10 +9,8 @@ mod link;
 mod listed;
 
 use std::num::NonZero;
-use std::time::Duration;
 
-use caffeine_analysis::ANALYSER_VERSION;
-use caffeine_bus::{Failure, Outgoing};
+use caffeine_bus::Outgoing;
 use caffeine_contract::Scope;
 use caffeine_model::WorkId;
 use caffeine_store::Store;
@@ -22,9 +20,6 @@ use tokio_util::sync::CancellationToken;
 use crate::analyse::{AnalyseFile, Analysers};
 use crate::config::ChunkerConfig;
 use crate::metrics::Metrics;
-
-/// How long work of another analyser version waits for a pod of that version.
-const OTHER_VERSION: Duration = Duration::from_secs(5);
 
 /// What a handler knows of its delivery.
 #[derive(Debug, Clone, Copy)]
@@ -97,14 +92,6 @@ impl Chunker {
             metrics: Metrics::new(),
         }
     }
-}
-
-/// Refuses work that belongs to another version of the analysis: rows of two versions must not mix.
-fn same_version(scope: &Scope) -> Result<(), Failure> {
-    if scope.analyser == ANALYSER_VERSION {
-        return Ok(());
-    }
-    Err(Failure::HandBack { after: OTHER_VERSION })
 }
 
 /// An error with everything that led to it, in one sentence.

@@ -1,6 +1,5 @@
 //! `document.requested` and `document.ready`: whichever is last begins the document.
 
-use std::time::Duration;
 
 use caffeine_bus::{Failure, Rejection};
 use caffeine_contract::{Message, v1};
@@ -133,14 +132,8 @@ async fn a_late_failure_leaves_what_has_begun_alone() {
 }
 
 #[tokio::test]
-async fn other_versions_and_deleted_repositories() {
-    let mut fixture = Fixture::new().await;
-    let own = fixture.scope.clone();
-    fixture.scope.analyser = "another".to_owned();
-    let back = Err(Failure::HandBack { after: Duration::from_secs(5) });
-    assert_eq!(fixture.half(ANALYSED, None).await, back);
-    assert_eq!(fixture.request(&structural()).await, back);
-    fixture.scope = own;
+async fn malformed_requests_and_deleted_repositories() {
+    let fixture = Fixture::new().await;
     let bad = v1::DocumentRequested::default();
     assert!(matches!(fixture.request(&bad).await, Err(Failure::Reject { code: "bad_request", .. })));
     sqlx::query("DELETE FROM repositories").execute(fixture.database.pool()).await.unwrap();

@@ -19,7 +19,6 @@ impl Indexer {
     /// # Errors
     /// See [`Failure`]; `bad_batch` if the batch is not what it claims to be.
     pub async fn chunks_batch(&self, at: Delivery<'_>, message: &v1::ChunksBatch) -> Result<Handled, Failure> {
-        self.same_version(at.scope)?;
         let (of, version) = (at.work_of(), at.version());
         if let Some(failure) = &message.failure {
             let reason = format!("{}: {}", failure.code, failure.reason);

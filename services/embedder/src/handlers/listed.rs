@@ -14,7 +14,6 @@ impl Indexer {
     /// # Errors
     /// See [`Failure`].
     pub async fn chunks_listed(&self, at: Delivery<'_>, message: &v1::ChunksListed) -> Result<Handled, Failure> {
-        self.same_version(at.scope)?;
         let failure = message
             .failure
             .as_ref()

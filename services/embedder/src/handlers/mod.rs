@@ -8,10 +8,8 @@ mod batch;
 mod listed;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use caffeine_analysis::ANALYSER_VERSION;
-use caffeine_bus::{Failure, Outgoing};
+use caffeine_bus::Outgoing;
 use caffeine_contract::Scope;
 use caffeine_embedding::Embedder;
 use caffeine_model::WorkId;
@@ -23,9 +21,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::EmbedderConfig;
 use crate::metrics::Metrics;
 use crate::outputs;
-
-/// How long work of another version waits for a pod of that version.
-const OTHER_VERSION: Duration = Duration::from_secs(5);
 
 /// What a handler knows of its delivery.
 #[derive(Debug, Clone, Copy)]
@@ -96,12 +91,9 @@ impl Indexer {
         Self { store, embedder, chunks_per_call: config.chunks_per_call, metrics: Metrics::new() }
     }
 
-    /// Refuses work of another version: the model decides the vectors, the analyser what stands around a chunk.
-    fn same_version(&self, scope: &Scope) -> Result<(), Failure> {
-        if scope.embedding_model == self.embedder.model() && scope.analyser == ANALYSER_VERSION {
-            return Ok(());
-        }
-        Err(Failure::HandBack { after: OTHER_VERSION })
+    /// The model whose vectors it makes.
+    pub(crate) fn model(&self) -> &str {
+        self.embedder.model()
     }
 }
 

@@ -76,19 +76,11 @@ async fn a_known_file_version_is_not_written_again() {
 }
 
 #[tokio::test]
-async fn work_of_another_version_and_cancelled_work_is_handed_back() {
-    let mut fixture = Fixture::new(&BATCHES).await;
+async fn cancelled_work_is_handed_back() {
+    let fixture = Fixture::new(&BATCHES).await;
     let message = fixture.batch(0, BATCHES[0]);
     fixture.cancelled.cancel();
     assert_eq!(fixture.deliver_batch(&message).await, Err(Failure::HandBack { after: Duration::ZERO }));
-    let own = fixture.scope.clone();
-    let other = Err(Failure::HandBack { after: Duration::from_secs(5) });
-    fixture.scope.embedding_model = "another".to_owned();
-    assert_eq!(fixture.deliver_batch(&message).await, other);
-    assert_eq!(fixture.deliver_listed(&fixture.listed(1)).await, other);
-    fixture.scope = own;
-    fixture.scope.analyser = "another".to_owned();
-    assert_eq!(fixture.deliver_batch(&message).await, other);
     assert_eq!(fixture.count("SELECT count(*) FROM embed_runs").await, 0);
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct Run {
     #[oai(rename = "ref")]
     reference: String,
     /// `queued`, `pending`, `cloning`, `cloned`, `analysed`, `indexed`, `completed`, `completed_with_errors`, `failed`,
-    /// `cancelled` or `superseded` (replaced before it began). It never moves back.
+    /// `cancelled` or `superseded` (replaced before it began, or by a run with the versions that are at work now). It
+    /// never moves back.
     pub(crate) state: String,
     /// The commit it is pinned to, once known.
     commit: Option<String>,

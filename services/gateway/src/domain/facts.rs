@@ -154,6 +154,11 @@ fn interpret(scope: &Scope, transition: &Transition) -> Result<(Change, Facts), 
             (change, facts)
         }
         Transition::Cancelled(_) => (Change::Cancelled { command: cancel_command(scope.workspace, scope.run) }, none),
+        Transition::VersionGone(_) => {
+            let failure = version_gone(scope);
+            let facts = Facts { code: Some(failure.code.clone()), reason: Some(failure.reason.clone()), ..none };
+            (Change::VersionGone { command: cancel_command(scope.workspace, scope.run), failure }, facts)
+        }
         Transition::AskedAgain(again) => {
             let generation = Generation(again.generation);
             let facts = Facts { reason: Some(text(&again.reason)), ..none };
@@ -168,6 +173,15 @@ fn document(bytes: &[u8]) -> Result<DocumentId, DecodeError> {
 
 fn failure(failure: &v1::Failure) -> FailureText {
     FailureText { code: text(&failure.code), reason: text(&failure.reason) }
+}
+
+fn version_gone(scope: &Scope) -> FailureText {
+    let reason = format!(
+        "No pod works with analyser {} and embedding model {} any more, to which the run was fixed when it began.",
+        text(&scope.analyser),
+        text(&scope.embedding_model)
+    );
+    FailureText { code: "version_gone".to_owned(), reason }
 }
 
 fn unexplained() -> FailureText {

@@ -266,3 +266,46 @@ async fn an_ended_run_is_followed_only_if_that_was_asked_for() {
     );
     fixture.stop().await;
 }
+
+#[tokio::test]
+async fn a_run_of_a_version_that_is_gone_makes_room_for_one_of_the_present_version() {
+    let fixture = Fixture::start().await;
+    let (scope, documents) = fixture.add("https://git.example/a").await;
+    sqlx::query("UPDATE runs SET analyser = 'a0'").execute(fixture.database.pool()).await.unwrap();
+    for transition in course(&documents).into_iter().take(2) {
+        fixture.report(&scope, transition).await;
+    }
+    let old = Scope { analyser: "a0".to_owned(), ..scope };
+    let runs = format!("/api/v1/repositories/{}/runs", old.repository);
+    for generation in [0, 1] {
+        let scope = Scope { generation: Generation(generation), ..old.clone() };
+        fixture.report(&scope, Transition::VersionGone(v1::VersionGone {})).await;
+        fixture.reaches(old.run, "superseded").await;
+    }
+    let (_, listed) = fixture.get(&runs).await;
+    let [next, gone] = listed["items"].as_array().unwrap().as_slice() else { panic!("{listed}") };
+    assert_eq!((&next["state"], &gone["state"]), (&json!("pending"), &json!("superseded")));
+    assert_eq!(gone["failure"]["code"], "version_gone");
+    assert!(gone["failure"]["reason"].as_str().unwrap().contains("analyser a0"), "{gone}");
+    assert_eq!(next["documents"].as_array().map(Vec::len), gone["documents"].as_array().map(Vec::len));
+    let analyser: String = sqlx::query_scalar("SELECT analyser FROM runs WHERE state = 'pending'")
+        .fetch_one(fixture.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(analyser, caffeine_model::ANALYSER);
+    eventually(DEADLINE, || async { fixture.stored("CONTROL").await == 1 }).await;
+    fixture.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_of_the_present_version_that_nobody_works_with_fails() {
+    let fixture = Fixture::start().await;
+    let (scope, _) = fixture.add("https://git.example/a").await;
+    fixture.report(&scope, Transition::VersionGone(v1::VersionGone {})).await;
+    fixture.reaches(scope.run, "failed").await;
+    let (_, listed) = fixture.get(&format!("/api/v1/repositories/{}/runs", scope.repository)).await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "a new one would not fare better");
+    assert_eq!(listed["items"][0]["failure"]["code"], "version_gone");
+    eventually(DEADLINE, || async { fixture.stored("CONTROL").await == 1 }).await;
+    fixture.stop().await;
+}
