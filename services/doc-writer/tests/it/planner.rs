@@ -1,6 +1,5 @@
 //! `document.requested` and `document.ready`: whichever is last begins the document.
 
-
 use caffeine_bus::{Failure, Rejection};
 use caffeine_contract::{Message, v1};
 use caffeine_model::{DocumentState, Lane};

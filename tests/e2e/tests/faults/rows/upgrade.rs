@@ -14,7 +14,7 @@ const OLD_PROGRAMS: &str = "OLD_BIN_DIR";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Row 19: an installation of the earlier version gets schema, streams and second pods of the present one under load;
-/// then its old pods are stopped one after the other.
+/// then its old pods are stopped one after the other, the gateway after those that would serve its runs.
 pub(crate) async fn rolls(world: &mut World, report: &mut Report) -> Verdict {
     let mut verdict = Verdict::default();
     let Some(old) = std::env::var_os(OLD_PROGRAMS).filter(|folder| !folder.is_empty()).map(PathBuf::from) else {
@@ -42,7 +42,11 @@ pub(crate) async fn rolls(world: &mut World, report: &mut Report) -> Verdict {
     for _ in 0..2 {
         runs.extend(submit(&stack.second_api, world).await);
     }
-    for name in ["gateway", "doc-writer", "embedder", "chunker", "cloner"] {
+    for name in ["doc-writer", "embedder", "chunker", "gateway", "cloner"] {
+        if name == "gateway" {
+            // Runs that are fixed to the versions of pods that are gone.
+            runs.extend(submit(&stack.api, world).await);
+        }
         let process = stack.services.remove(name).expect("every service has a first pod");
         signal(process.pid(), "TERM");
         let before = process.starts();
@@ -59,11 +63,13 @@ pub(crate) async fn rolls(world: &mut World, report: &mut Report) -> Verdict {
         all
     })
     .await;
+    let mut states = Vec::new();
+    for run in &runs {
+        states.push(stack.second_api.run(*run).await.0);
+    }
+    let replaced = states.iter().filter(|state| *state == "superseded").count();
+    report.worst("runs whose versions were gone, begun anew", replaced as f64);
     if !ended {
-        let mut states = Vec::new();
-        for run in &runs {
-            states.push(stack.second_api.run(*run).await.0);
-        }
         verdict.stuck(format!("runs are {states:?}"));
         println!("logs are kept in {}", stack.keep_logs("row-19").display());
     }
