@@ -19,13 +19,14 @@ const REMEMBERED: usize = 100_000;
 #[derive(Default)]
 pub(crate) struct CancelSet {
     state: Mutex<State>,
+    /// Set once the listener is open.
+    listening: tokio::sync::OnceCell<()>,
     /// Ends the listener with the last handle of the connection.
     pub(crate) listener: CancellationToken,
 }
 
 #[derive(Default)]
 struct State {
-    listening: bool,
     runs: Remembered<RunId>,
     repositories: Remembered<RepositoryId>,
     running: HashMap<u64, Running>,
@@ -140,14 +141,16 @@ impl Bus {
         self.store(subject, Stream::Control.spec().name, async_nats::HeaderMap::new(), command.encode()).await
     }
 
-    /// Starts to listen for commands, once per connection.
+    /// Starts to listen for commands, once per connection; whoever else asks meanwhile waits for it.
     ///
     /// # Errors
     /// [`BusError::Missing`] if the stream has not been provisioned.
     pub(crate) async fn listen_for_cancels(&self) -> Result<(), BusError> {
-        if std::mem::replace(&mut self.cancels.state().listening, true) {
-            return Ok(());
-        }
+        self.cancels.listening.get_or_try_init(|| self.open_commands()).await?;
+        Ok(())
+    }
+
+    async fn open_commands(&self) -> Result<(), BusError> {
         let mut commands = Ordered::open(
             self.jetstream.clone(),
             self.subjects.stream(Stream::Control),
