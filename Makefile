@@ -95,7 +95,7 @@ streams-test: setup-tests ## Follow 50 runs with 1,000 event streams while the g
 # runs its programs beside the present ones. They are built once, into .tools/old/<commit>.
 ROWS ?=
 SEEDS ?=
-OLD ?=
+chaos: OLD ?= $(if $(findstring 19,$(or $(ROWS),19)),12c82bf)
 
 chaos: setup-tests $(FAKES) ## Run the fault matrix (ROWS=1,4 SEEDS=3 for some, OLD=commit for a rolling upgrade)
 	cargo build --locked --workspace --bins

@@ -236,6 +236,8 @@ def main() -> None:
     left = {what: sum(result[what]["left"].values()) for what in ("alone", "together", "with_large")}
     print(f"\nmessages left in the streams (work, transitions, dead letters): {left}")
     report.keep("fairness", {"machine": about, "seconds": time.monotonic() - begin, "files": files, **result})
+    if any(left.values()):
+        sys.exit("messages are left: something was lost sight of, or buried")
 
 
 if __name__ == "__main__":

@@ -322,6 +322,10 @@ def main() -> None:
         "kills": {side: [asdict(kill) for kill in kills] for side, kills in results.items()},
         "broker": {side: [asdict(one) for one in repetitions] for side, repetitions in brokers.items()},
     })  # fmt: skip
+    wrong = {side: total for side, total in totals.items() if side.startswith("product")
+             and (total["lost"] or total["stuck"] or total["doubled"])}  # fmt: skip
+    if wrong or any(facts["left_in_streams"].values()):
+        sys.exit("the product lost, doubled or left work behind")
 
 
 main()

@@ -22,8 +22,6 @@ from servers import NATS, create_database
 
 WORKERS = ("cloner", "chunker", "embedder", "doc-writer")
 SERVICES = ("gateway", *WORKERS, "housekeeper")
-# A role of the all-in-one program; all others are programs of their own.
-COMMANDS = {"housekeeper": ["caffeine", "serve", "housekeeper"]}
 ENDED = ("completed", "completed_with_errors", "failed", "cancelled")
 
 # Rows that a run leads to, counted: what is done twice shows as more of them.
@@ -95,10 +93,10 @@ class Product:
     def start(self, *services: str) -> None:
         """Starts services: all, if none is named. Returns when the gateway answers."""
         for name in services or SERVICES:
-            program, *arguments = COMMANDS.get(name, [f"caffeine-{name}"])
             with open(self.folder / f"{name}.log", "ab") as log:
                 self.processes[name] = spawn(
-                    [self.programs / program, *arguments],
+                    # As every installation does.
+                    [self.programs / "caffeine", "serve", name],
                     env=self.variables | self.own.get(name, {}),
                     stdin=subprocess.DEVNULL,
                     stdout=log,

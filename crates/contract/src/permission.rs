@@ -116,7 +116,7 @@ impl Subjects {
             let stream = self.stream(spec.stream);
             publish.push(format!("{API}.STREAM.INFO.{stream}"));
             if spec.retention == Retention::WorkQueue {
-                publish.extend(["CONSUMER.INFO", "CONSUMER.PAUSE"].map(|verb| format!("{API}.{verb}.{stream}.*")));
+                publish.push(format!("{API}.CONSUMER.INFO.{stream}.*"));
             }
             if spec.retention == Retention::WorkQueue || spec.stream == Stream::Dead {
                 publish.extend(["MSG.GET", "MSG.DELETE"].map(|verb| format!("{API}.STREAM.{verb}.{stream}")));

@@ -27,6 +27,10 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 
+/// Linking takes hundreds of megabytes for a large snapshot; this allocator gives them back, the C library's keeps them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -306,7 +306,7 @@ fn attempts(identity: Identity) -> Vec<Attempt> {
             let removes = verb == "DELETE" && provisioner && work;
             publish(format!("$JS.API.CONSUMER.{verb}.{name}.mine"), follows || asks || removes);
         }
-        publish(format!("$JS.API.CONSUMER.PAUSE.{name}.mine"), housekeeper && work);
+        publish(format!("$JS.API.CONSUMER.PAUSE.{name}.mine"), false);
         publish(format!("$JS.ACK.{name}.mine.1.1.1.1.0"), false);
     }
     for spec in CONSUMERS {
@@ -318,7 +318,6 @@ fn attempts(identity: Identity) -> Vec<Attempt> {
                 let needed = match verb {
                     "INFO" => own || looks || provisioner,
                     "MSG.NEXT" => own,
-                    "PAUSE" => housekeeper,
                     "DELETE" => provisioner,
                     _ => false,
                 };
