@@ -136,7 +136,10 @@ async fn foreign(fixture: &Fixture) -> Vec<String> {
              UPDATE runs SET workspace_id = '11111111-1111-1111-1111-111111111111';
              UPDATE run_documents SET workspace_id = '11111111-1111-1111-1111-111111111111';
              UPDATE credentials SET workspace_id = '11111111-1111-1111-1111-111111111111';
-             UPDATE prompt_templates SET workspace_id = '11111111-1111-1111-1111-111111111111' WHERE name = 'theirs';",
+             UPDATE prompt_templates SET workspace_id = '11111111-1111-1111-1111-111111111111' WHERE name = 'theirs';
+             ALTER TABLE audit_entries DISABLE TRIGGER audit_entries_grow_only;
+             UPDATE audit_entries SET workspace_id = '11111111-1111-1111-1111-111111111111';
+             ALTER TABLE audit_entries ENABLE TRIGGER audit_entries_grow_only;",
         )
         .await;
     sqlx::query("UPDATE users SET workspace_id = '11111111-1111-1111-1111-111111111111' WHERE user_id = $1")
@@ -238,6 +241,10 @@ async fn every_role_is_answered_as_the_rows_say() {
             if who.split(' ').any(|allowed| allowed == *role) {
                 assert_eq!(status, expected, "{method} {path} for {role}: {answer}");
                 allowed += 1;
+                let text = answer.to_string();
+                for (name, id) in FOREIGN.iter().zip(&foreign) {
+                    assert!(status != 200 || !text.contains(id), "{method} {path} shows {role} the {name} of others");
+                }
             } else {
                 assert_eq!((status, &answer["code"]), (403, &json!("forbidden")), "{method} {path} for {role}");
                 refused += 1;
@@ -246,6 +253,58 @@ async fn every_role_is_answered_as_the_rows_say() {
     }
     assert!(allowed > 100 && refused > 40, "{allowed} {refused}");
     println!("{allowed} allowed, {refused} refused");
+    fixture.stop().await;
+}
+
+/// Writes that do something, of each of the groups of roles that may write.
+#[tokio::test]
+async fn who_may_write_does_and_nobody_else() {
+    let fixture = Fixture::start().await;
+    for (index, role) in ROLES.into_iter().enumerate() {
+        let token = fixture.user(role).await.1;
+        let (subject, _) = fixture.user("viewer").await;
+        let user = format!("/api/v1/users/{subject}");
+        let secret = json!({ "user": "ada", "token": "s3cret" });
+        let writes = [
+            (
+                EVERYBODY,
+                "POST",
+                "/api/v1/tokens",
+                json!({ "name": role, "scopes": ["read"], "expires_in_days": 1 }),
+                201,
+            ),
+            (AUTHORS, "POST", "/api/v1/prompts", json!({ "name": role, "system": "", "body": "{code}" }), 201),
+            (
+                MAINTAINERS,
+                "POST",
+                "/api/v1/credentials",
+                json!({ "name": role, "host": "git.example", "token": secret }),
+                201,
+            ),
+            (ADMINS, "PATCH", &user, json!({ "active": false }), 200),
+        ];
+        let before = fixture.request(Method::GET, &user).send().await.unwrap();
+        let tag = before.headers()["etag"].clone();
+        for (who, method, path, body, expected) in writes {
+            let method: Method = method.parse().unwrap();
+            let request = fixture.http.request(method.clone(), format!("{}{path}", fixture.base));
+            let request = request.bearer_auth(&token).header("if-match", tag.clone()).json(&body);
+            let (status, said) = answer(request.send().await.unwrap()).await;
+            let may = who.split(' ').any(|allowed| allowed == role);
+            assert_eq!(status, if may { expected } else { 403 }, "{method} {path} for {role}: {said}");
+        }
+        assert_eq!(fixture.get(&user).await.1["active"], json!(role != "admin"), "{role}");
+        // What was refused left nothing behind, and what was allowed is listed.
+        for (list, who) in [("prompts", AUTHORS), ("credentials", MAINTAINERS)] {
+            let (_, listed) = fixture.get(&format!("/api/v1/{list}")).await;
+            let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|item| &item["name"]).collect();
+            let expected = ROLES[..=index].iter().filter(|role| who.split(' ').any(|allowed| allowed == **role));
+            for role in ROLES {
+                let there = expected.clone().any(|wanted| *wanted == role);
+                assert_eq!(names.contains(&&json!(role)), there, "{role} in {list}: {listed}");
+            }
+        }
+    }
     fixture.stop().await;
 }
 

@@ -34,6 +34,32 @@ async fn versions_never_change() {
         let (status, problem) = fixture.post(&format!("{path}/versions"), &json!({ "system": "", "body": body })).await;
         assert_eq!((status, problem["code"].as_str()), (422, Some("template_refused")), "{body}");
     }
+
+    // Not even a statement changes one.
+    let pool = fixture.database.pool();
+    for change in [
+        "body = 'three {code}'",
+        "system = 't'",
+        "number = number + 10",
+        "created_at = now()",
+        "template_version_id = gen_random_uuid()",
+        "author_id = (SELECT user_id FROM users LIMIT 1)",
+        "author_id = NULL, body = 'three {code}'",
+    ] {
+        let statement = format!("UPDATE prompt_versions SET {change}");
+        let error = sqlx::query(sqlx::AssertSqlSafe(statement)).execute(pool).await.unwrap_err();
+        assert!(error.to_string().contains("never changes"), "{change}: {error}");
+    }
+    assert_eq!(fixture.get(&path).await.1, read);
+
+    // They outlive their author, and go with their template.
+    assert!(read["versions"][0]["author"].is_string(), "{read}");
+    let removed = sqlx::query("DELETE FROM users").execute(pool).await.unwrap();
+    assert_eq!(removed.rows_affected(), 1);
+    let left = "SELECT count(*) FROM prompt_versions WHERE author_id IS NULL";
+    assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap(), 3);
+    sqlx::query("DELETE FROM prompt_templates WHERE name = 'mine'").execute(pool).await.unwrap();
+    assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(pool).await.unwrap(), 1);
     fixture.stop().await;
 }
 
