@@ -82,7 +82,9 @@ export default function Audit() {
                         <td data-label={t('audit.when')} className="text-xs whitespace-nowrap text-soft">
                           {moment(one.occurred_at)}
                         </td>
-                        <td data-label={t('audit.actor')}>{one.actor_name ?? one.actor ?? '–'}</td>
+                        <td data-label={t('audit.actor')} translate="no">
+                          {one.actor_name ?? one.actor ?? '–'}
+                        </td>
                         <td data-label={t('audit.action')} className="font-semibold whitespace-nowrap">
                           {one.action}
                         </td>

@@ -93,7 +93,9 @@ function Row({ letter }: { letter: DeadLetter }) {
           )}
         </span>
       </div>
-      <p className="mt-1 max-w-3xl">{letter.reason}</p>
+      <p lang="en" className="mt-1 max-w-3xl">
+        {letter.reason}
+      </p>
       <div className="mt-3 flex flex-wrap gap-2">
         <Button small aria-expanded={open} onClick={() => setOpen(!open)}>
           {t('dead.show')}

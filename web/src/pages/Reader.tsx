@@ -34,7 +34,7 @@ export default function Reader() {
   if (pages.length === 0) {
     return (
       <Page title={found.data.title} above={<StateBadge state={found.data.state} />}>
-        <Empty title={t('reader.no_pages')}>{found.data.notice && <p>{found.data.notice}</p>}</Empty>
+        <Empty title={t('reader.no_pages')}>{found.data.notice && <p lang="en">{found.data.notice}</p>}</Empty>
       </Page>
     );
   }
@@ -133,7 +133,7 @@ function Open({ document, pages, current }: { document: Document; pages: PageEnt
             <Link to="/repositories/$repository" params={{ repository: document.repository_id }} className="link">
               {repository.data?.name ?? t('nav.repositories')}
             </Link>
-            <span>{document.title}</span>
+            <span translate="no">{document.title}</span>
             {document.commit && <span>{t('reader.commit', { commit: document.commit.slice(0, 10) })}</span>}
             {!isOver(document.state) && <StateBadge state={document.state} />}
           </p>
@@ -210,7 +210,9 @@ function Step({
       className={`group flex min-w-0 flex-col no-underline ${right ? 'items-end text-right' : ''}`}
     >
       <span className="text-xs text-faint">{label}</span>
-      <span className="max-w-full truncate font-display text-lg group-hover:underline">{to.title}</span>
+      <span translate="no" className="max-w-full truncate font-display text-lg group-hover:underline">
+        {to.title}
+      </span>
     </Link>
   );
 }

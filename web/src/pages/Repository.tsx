@@ -94,7 +94,11 @@ export default function Repository() {
             announce
             label={t('repositories.run_of', { name })}
           />
-          {latest.data.failure && <p className="mt-3 text-danger">{latest.data.failure.reason}</p>}
+          {latest.data.failure && (
+            <p lang="en" className="mt-3 text-danger">
+              {latest.data.failure.reason}
+            </p>
+          )}
         </div>
       )}
       <div className="grid grid-cols-1 gap-x-12 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
@@ -125,7 +129,11 @@ export default function Repository() {
                           <Ago at={one.completed_at ?? one.requested_at} />
                           {one.commit && <code className="font-mono"> · {one.commit.slice(0, 10)}</code>}
                         </span>
-                        {one.notice && <p className="w-full text-xs text-soft">{one.notice}</p>}
+                        {one.notice && (
+                          <p lang="en" className="w-full text-xs text-soft">
+                            {one.notice}
+                          </p>
+                        )}
                       </li>
                     ))}
                   </ul>

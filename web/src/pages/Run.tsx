@@ -93,7 +93,7 @@ function Open({ run }: { run: RunRow }) {
       {run.failure && (
         <div role="alert" className="mt-6 border-l-4 border-danger bg-danger-ground px-5 py-4">
           <p className="font-semibold text-danger">{t('run.failure')}</p>
-          <p>{run.failure.reason}</p>
+          <p lang="en">{run.failure.reason}</p>
           <code className="font-mono text-xs text-soft">{run.failure.code}</code>
         </div>
       )}
@@ -168,7 +168,11 @@ function Timeline({ events }: { events: RunEvent[] }) {
                 {moment(event.occurred_at)}
               </time>
             )}
-            {reason && <p className={`text-xs ${failed ? 'text-danger' : 'text-soft'}`}>{reason}</p>}
+            {reason && (
+              <p lang="en" className={`text-xs ${failed ? 'text-danger' : 'text-soft'}`}>
+                {reason}
+              </p>
+            )}
             {figures.length > 0 && (
               <p className="text-xs text-faint">
                 {figures
@@ -186,6 +190,7 @@ function Timeline({ events }: { events: RunEvent[] }) {
 }
 
 const MANY = 60;
+const PARTS = ['batch', 'link'];
 
 function Tasks({ items }: { items: Task[] }) {
   const { t, n, maybe } = useI18n();
@@ -232,8 +237,13 @@ function Tasks({ items }: { items: Task[] }) {
                 <tr key={`${one.kind} ${one.name}`}>
                   <td className="text-xs text-faint">{maybe(`run.kind.${one.kind}`) ?? one.kind}</td>
                   <td className="min-w-40 break-words">
-                    {one.name}
-                    {one.detail && <p className="text-xs text-soft">{one.detail}</p>}
+                    {/* The server names batches in English; pages are called what their document calls them. */}
+                    <span {...(PARTS.includes(one.kind) ? { lang: 'en' } : { translate: 'no' })}>{one.name}</span>
+                    {one.detail && (
+                      <p lang="en" className="text-xs text-soft">
+                        {one.detail}
+                      </p>
+                    )}
                   </td>
                   <td>
                     <StateBadge state={one.state} />

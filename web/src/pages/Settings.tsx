@@ -57,7 +57,9 @@ function Profile() {
       {(one) => (
         <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-2">
           <dt className="sr-only">{t('users.name')}</dt>
-          <dd className="col-span-2 font-display text-2xl">{one.display_name}</dd>
+          <dd translate="no" className="col-span-2 font-display text-2xl">
+            {one.display_name}
+          </dd>
           <dt className="text-faint">{t('settings.role')}</dt>
           <dd>{t(`role.${one.role}`)}</dd>
           <dt className="text-faint">{t('settings.workspace')}</dt>

@@ -77,7 +77,9 @@ function Row({ user }: { user: User }) {
   return (
     <tr>
       <td>
-        <span className="font-semibold">{user.display_name}</span>
+        <span translate="no" className="font-semibold">
+          {user.display_name}
+        </span>
         {user.external_id && <p className="text-xs break-all text-faint">{user.external_id}</p>}
       </td>
       <td data-label={t('users.role')}>

@@ -63,6 +63,7 @@ export function Contents({ of, version }: { of: RefObject<HTMLElement | null>; v
             <a
               href={`#${one.id}`}
               title={one.text}
+              translate="no"
               aria-current={one.id === current ? 'location' : undefined}
               className={`-ml-px block border-l-2 py-0.5 leading-snug break-words no-underline ${one.level === 3 ? 'pl-6' : 'pl-3'} ${
                 one.id === current ? 'border-accent text-ink' : 'border-transparent text-faint hover:text-ink'

@@ -36,6 +36,7 @@ export function PageTree({ document, pages, current }: Props) {
       params={{ document, slug: page.slug }}
       aria-current={page.slug === current ? 'page' : undefined}
       title={page.title}
+      translate="no"
       className={`block min-w-0 flex-1 truncate py-1 no-underline ${
         page.slug === current
           ? 'font-semibold text-accent'

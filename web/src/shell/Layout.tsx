@@ -202,13 +202,16 @@ function Account() {
       }}
     >
       <summary
+        translate="no"
         aria-label={`${initials} · ${who.display_name}`}
         className="flex size-8 list-none items-center justify-center rounded-full bg-walnut font-display text-sm text-[#f5ead9] [&::-webkit-details-marker]:hidden"
       >
         {initials}
       </summary>
       <div className="absolute right-0 z-40 mt-2 w-60 rounded-md border border-rule bg-sheet p-4 shadow-lift">
-        <p className="font-semibold">{who.display_name}</p>
+        <p translate="no" className="font-semibold">
+          {who.display_name}
+        </p>
         <p className="text-xs text-faint">
           {t(`role.${who.role}`)} · {who.workspace_name}
         </p>
