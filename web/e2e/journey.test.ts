@@ -1,7 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launch, serious, settled, signIn, type Watched, watched } from './browser.ts';
-import { documented, type Places, pages } from './pages.ts';
+import { wrongWith } from './judge.ts';
+import { documented, failure, type Places, pages } from './pages.ts';
 import { type System, startSystem } from './system.ts';
 
 let system: System;
@@ -185,11 +186,21 @@ describe('a first morning', () => {
 });
 
 describe('every page', () => {
+  let failed: Record<string, string>;
+  beforeAll(async () => {
+    failed = await failure(system);
+  });
+
   for (const [theme, language] of [
     ['light', 'en'],
     ['dark', 'de'],
   ] as const) {
     it(`in ${theme} and ${language}: nothing serious, nothing foreign, nothing in the other language`, async () => {
+      const found: Record<string, string[]> = {};
+      const look = async (name: string, at: Page) => {
+        const problems = await wrongWith(at, language);
+        if (problems.length > 0) found[name] = problems;
+      };
       await page.evaluate(
         ([chosen, said]) => {
           localStorage.setItem('cc.theme', chosen);
@@ -197,34 +208,48 @@ describe('every page', () => {
         },
         [theme, language] as const,
       );
-      const found: Record<string, string[]> = {};
-      for (const [name, path] of Object.entries(pages(places))) {
+      for (const [name, path] of Object.entries({ ...pages(places), ...failed })) {
         await page.goto(system.url + path);
         await settled(page);
-        const problems = await serious(page);
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        if (wide > 0) problems.push(`wider than the window by ${wide}`);
-        for (const alert of await page.getByRole('alert').allTextContents()) problems.push(`says that ${alert}`);
-        // Words of the interface that the other language would not use.
-        const words =
-          language === 'de'
-            ? /\b(Search|Settings|Repositories|Loading|Templates|Show more)\b/
-            : /\b(Suche|Einstellungen|Vorlagen|Läufe|Wird)\b/;
-        const text = await page.evaluate(() =>
-          [...document.querySelectorAll('header, nav, button, h1, label')].map((one) => one.textContent).join(' '),
-        );
-        const other = words.exec(name.startsWith('reader') || name === 'citation' ? text.slice(0, 400) : text);
-        if (other) problems.push(`says ${other[0]}`);
-        if (problems.length > 0) found[name] = problems;
+        await look(name, page);
       }
+      // What opens above a page.
+      await page.goto(`${system.url}/repositories/${places.repository}`);
+      await settled(page);
+      await page
+        .getByRole('button', { name: language === 'de' ? 'Repository löschen' : 'Delete the repository' })
+        .click();
+      for (const [name, key] of [
+        ['confirmation', ''],
+        ['palette', 'Control+k'],
+        ['help', '?'],
+      ] as const) {
+        if (key) await page.keyboard.press(key);
+        await page.getByRole('dialog').waitFor();
+        if (name === 'palette') await page.getByRole('listbox').getByRole('option').first().waitFor();
+        await look(name, page);
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+      }
+      // Who is not signed in has chosen nothing: the browser says which language and which light.
+      const locale = language === 'de' ? 'de-DE' : 'en-GB';
+      const visitor = await watched(browser, { colorScheme: theme, locale });
+      const guest = await visitor.context.newPage();
+      for (const query of ['', '?out=true', '?error=no_role']) {
+        await guest.goto(`${system.url}/sign-in${query}`);
+        await guest.getByLabel(/API.token/i).waitFor();
+        await look(`sign-in${query}`, guest);
+      }
+      await visitor.context.close();
       expect(found).toEqual({});
+      expect([...visitor.foreign, ...visitor.wrong]).toEqual([]);
     });
   }
 
   it('fits a telephone', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
     const found: string[] = [];
-    for (const [name, path] of Object.entries(pages(places))) {
+    for (const [name, path] of Object.entries({ ...pages(places), ...failed })) {
       await page.goto(system.url + path);
       await settled(page);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -79,3 +79,18 @@ export async function documented(system: System, url = system.repository): Promi
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
+
+/** Has a run fail, of a repository that is not there, and says where that is seen. */
+export async function failure(system: System): Promise<Record<string, string>> {
+  type Added = { repository: { id: string }; run: { id: string } };
+  const { repository, run } = await call<Added>(system, 'POST', '/api/v1/repositories', {
+    url: `${system.host}/payments/settlement-and-reconciliation-service-for-merchants.git`,
+    name: 'settlement-and-reconciliation-service-for-merchants',
+  });
+  const deadline = Date.now() + 60_000;
+  while ((await call<{ state: string }>(system, 'GET', `/api/v1/runs/${run.id}`)).state !== 'failed') {
+    if (Date.now() > deadline) throw new Error('the run of a repository that is not there does not fail');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return { 'run-failed': `/runs/${run.id}`, 'repository-failed': `/repositories/${repository.id}` };
+}

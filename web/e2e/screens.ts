@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launch, settled, signIn, watched } from './browser.ts';
-import { call, documented, type Places, pages } from './pages.ts';
+import { call, documented, failure, type Places, pages } from './pages.ts';
 import { smaller } from './png.ts';
 import { type System, startSystem } from './system.ts';
 
@@ -37,32 +37,23 @@ let more: Record<string, string>;
 async function furnish(): Promise<void> {
   const post = <T>(path: string, body?: unknown) => call<T>(system, 'POST', path, body);
   const small = await documented(system, system.small);
-  type Added = { repository: { id: string }; run: { id: string } };
-  const gone = await post<Added>('/api/v1/repositories', {
-    url: `${system.host}/payments/settlement-and-reconciliation-service-for-merchants.git`,
-    name: 'settlement-and-reconciliation-service-for-merchants',
-  });
+  const gone = await failure(system);
   await post(`/api/v1/repositories/${places.repository}/webhooks`, { provider: 'gitlab' });
   await post('/api/v1/tokens', { name: 'nightly build of the handbook', scopes: ['read'], expires_in_days: 90 });
   const credential = { name: 'git.example.com, read only', host: 'git.example.com' };
   await post('/api/v1/credentials', { ...credential, token: { user: 'reader', token: 'a-secret' } });
   for (const role of ['author', 'auditor']) system.tokenOf(role);
-  const deadline = Date.now() + 30_000;
-  while ((await call<{ state: string }>(system, 'GET', `/api/v1/runs/${gone.run.id}`)).state !== 'failed') {
-    if (Date.now() > deadline) throw new Error('the run of a repository that is not there does not fail');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
   // A second run: the document of the first is not the newest any more.
+  const deadline = Date.now() + 30_000;
   const again = await post<{ id: string }>(`/api/v1/repositories/${small.repository}/runs`, {});
   while (!(await call<{ state: string }>(system, 'GET', `/api/v1/runs/${again.id}`)).state.startsWith('completed')) {
     if (Date.now() > deadline) throw new Error('the second run does not end');
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   more = {
-    'run-failed': `/runs/${gone.run.id}`,
+    ...gone,
     'reader-diagram': `/documents/${small.document}/index#how-the-modules-depend-on-each-other`,
     'reader-newer': `/documents/${small.document}/module-src-heat`,
-    'repository-failed': `/repositories/${gone.repository.id}`,
   };
 }
 
