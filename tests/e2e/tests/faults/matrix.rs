@@ -28,8 +28,9 @@ impl Matrix {
         require_programs();
         let mut report = Report::default();
         let mut world: Option<World> = None;
-        for number in &self.rows {
-            let row = rows::row_of(*number);
+        // All before any is run: a number that there is not would end the others' report too.
+        let rows: Vec<_> = self.rows.iter().map(|number| rows::row_of(*number)).collect();
+        for row in rows {
             let seeds = self.seeds.map_or(row.seeds, |seeds| seeds.min(row.seeds.max(1)));
             let began = Instant::now();
             let mut failed = 0;
@@ -50,6 +51,7 @@ impl Matrix {
                 }
             }
             let seconds = began.elapsed().as_secs_f64();
+            let number = row.number;
             println!("row {number:>2}  {seeds:>2} seeds  {failed} failed  {seconds:>6.1} s  {}", row.title);
         }
         report
