@@ -28,7 +28,7 @@ pub enum Failure {
     },
     /// The run was cancelled or is gone: acknowledge and drop.
     Cancelled,
-    /// Not this pod, not now (another version, shutdown, no room downstream). Not counted as an attempt.
+    /// Not this pod, not now (shutdown, no room downstream, a busy provider). Not counted as an attempt.
     HandBack {
         /// How long nobody should get it.
         after: Duration,

@@ -49,8 +49,8 @@ impl Worker {
         Self { bus, spec, inbox, handlers: Vec::new(), versions: Versions::default() }
     }
 
-    /// Takes other slots, times and attempts than the table's: for tests, and for a service that configures its
-    /// slots. The durable consumer itself stays as it was provisioned; an `ack_wait` longer than its own loses leases.
+    /// Takes other slots, times and attempts than the table's, for tests. The durable consumer itself stays as it was
+    /// provisioned; an `ack_wait` longer than its own loses leases.
     #[must_use]
     pub fn with_spec(self, spec: ConsumerSpec) -> Self {
         Self { spec, ..self }
