@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use async_nats::{Client, Message, StatusCode, Subscriber};
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::Bus;
@@ -21,16 +21,34 @@ const EXPIRES: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// After this silence the request is made again.
 const SILENCE: Duration = Duration::from_secs(11);
-/// How long a closing subscription may still deliver.
-const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+/// A request that the broker refuses at once, with an answer to the inbox.
+const REFUSED: &str = "{";
+/// How long a closing subscription waits for its last message.
+const LAST_WITHIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct Puller {
     client: Client,
     reconnects: Reconnects,
     /// `$JS.API.CONSUMER.MSG.NEXT.<stream>.<durable>`.
     request: String,
-    open: Option<(Subscriber, String)>,
+    open: Option<Open>,
     backoff: Backoff,
+}
+
+/// A subscription that the answers come to.
+struct Open {
+    subscriber: Subscriber,
+    inbox: String,
+    /// How many messages it has brought.
+    taken: u64,
+}
+
+impl Open {
+    async fn next(&mut self) -> Option<Message> {
+        let message = self.subscriber.next().await?;
+        self.taken += 1;
+        Some(message)
+    }
 }
 
 enum Answer {
@@ -84,40 +102,44 @@ impl Puller {
         }
     }
 
-    /// Ends the pending request; returns what it brought in the last moment.
-    pub(crate) async fn close(&mut self) -> Vec<Message> {
-        let mut late = Vec::new();
-        if let Some((mut subscriber, _)) = self.open.take()
-            && subscriber.drain().await.is_ok()
-        {
-            while let Ok(Some(message)) = tokio::time::timeout(DRAIN_WITHIN, subscriber.next()).await {
-                if message.status.is_none() {
-                    late.push(message);
-                }
+    /// Ends the pending request; returns the message that it brought in the last moment.
+    ///
+    /// The broker gives a request up when nobody listens to its inbox any more. What it has sent by then is still under
+    /// way, and a subscription that the client drains is forgotten before that arrives: the message would come again
+    /// only after its ack wait. So the subscription ends with one message more, whatever that is, and the broker is
+    /// asked for one that it always has, a refusal.
+    pub(crate) async fn close(&mut self) -> Option<Message> {
+        let mut open = self.open.take()?;
+        while let Some(Some(message)) = open.next().now_or_never() {
+            if is_work(&message) {
+                return Some(message);
             }
         }
-        late
+        open.subscriber.unsubscribe_after(open.taken + 1).await.ok()?;
+        self.client.publish_with_reply(self.request.clone(), open.inbox.clone(), REFUSED.into()).await.ok()?;
+        let last = tokio::time::timeout(LAST_WITHIN, open.next()).await.ok()??;
+        is_work(&last).then_some(last)
     }
 
     async fn ask(&mut self) -> Answer {
-        let (subscriber, inbox) = match &mut self.open {
+        let open = match &mut self.open {
             Some(open) => open,
             None => {
                 let inbox = self.client.new_inbox();
                 match self.client.subscribe(inbox.clone()).await {
-                    Ok(subscriber) => self.open.insert((subscriber, inbox)),
+                    Ok(subscriber) => self.open.insert(Open { subscriber, inbox, taken: 0 }),
                     Err(error) => return Answer::Broken(error.to_string()),
                 }
             }
         };
         let body =
             format!(r#"{{"batch":1,"expires":{},"idle_heartbeat":{}}}"#, EXPIRES.as_nanos(), HEARTBEAT.as_nanos());
-        let sent = self.client.publish_with_reply(self.request.clone(), inbox.clone(), body.into()).await;
+        let sent = self.client.publish_with_reply(self.request.clone(), open.inbox.clone(), body.into()).await;
         if let Err(error) = sent {
             return Answer::Broken(error.to_string());
         }
         loop {
-            let message = match tokio::time::timeout(SILENCE, subscriber.next()).await {
+            let message = match tokio::time::timeout(SILENCE, open.next()).await {
                 Ok(Some(message)) => message,
                 Ok(None) => return Answer::Broken("the subscription ended".to_owned()),
                 Err(_) => return Answer::Broken("silence".to_owned()),
@@ -133,4 +155,9 @@ impl Puller {
             }
         }
     }
+}
+
+/// Whether a message is work, and not the broker's word about a request.
+fn is_work(message: &Message) -> bool {
+    matches!(message.status, None | Some(StatusCode::OK))
 }

@@ -158,10 +158,8 @@ async fn slot(reader: Arc<Reader>, lane: Lane, shutdown: CancellationToken) {
             tracing::error!(%error, "a delivery ended by a bug of the runtime");
         }
     }
-    for late in puller.close().await {
-        if let Some(reply) = late.reply {
-            // If this is lost too, the message comes again after the ack wait.
-            let _ = reader.bus.client.publish(reply, AckKind::Nak(None).into()).await;
-        }
+    if let Some(reply) = puller.close().await.and_then(|late| late.reply) {
+        // If this is lost too, the message comes again after the ack wait.
+        let _ = reader.bus.client.publish(reply, AckKind::Nak(None).into()).await;
     }
 }

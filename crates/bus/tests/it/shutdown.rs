@@ -69,3 +69,26 @@ async fn a_worker_that_waits_for_messages_stops_at_once() {
     fixture.wait_for(Stream::Files, 0).await;
     next.stop().await;
 }
+
+/// Messages are published while a worker stops: what it does not do it hands back, and nothing waits for the end of an
+/// ack wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_comes_in_the_last_moment_is_handed_back() {
+    let fixture = Fixture::new().await;
+    let handler = Script::new(|_, _| async { Ok(Vec::new()) });
+    for round in 0..40 {
+        let worker = fixture.start_on(fixture.another_bus("stopping").await, quick(), &handler);
+        // Far less than the ack wait, for what the worker of the last round left.
+        eventually(Duration::from_secs(5), || async { fixture.count(Stream::Files).await == 0 }).await;
+        let publishing = async {
+            for number in 0..10 {
+                fixture.bus.try_publish(&fixture.batch(10 * round + number)).await.unwrap();
+            }
+        };
+        let stopping = async {
+            tokio::time::sleep(Duration::from_micros(u64::from(round) * 200)).await;
+            worker.stop().await;
+        };
+        tokio::join!(publishing, stopping);
+    }
+}
