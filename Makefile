@@ -153,7 +153,7 @@ chart-test: chart-check ## The same, and run the chart's Deployments with podman
 bench-kills: ## Kill workers and brokers, this system's and the older stack's (12 min, release build first)
 	@bench/kills
 
-bench-fairness: ## 200 repositories at once, one of them with 20,000 files (8 min, release build first)
+bench-fairness: ## 200 repositories at once, one of them with 20,000 files (12 min, release build first)
 	@bench/fairness
 
 # Whose programs are the other side: a commit, built once into .tools/old/<commit>.

@@ -1,7 +1,8 @@
 """Two hundred repositories at once, one of them large: how long the small ones take, against their time alone.
 
 Three times the same small repositories, each time in a fresh system: one after the other on an idle one, all at once,
-and all at once together with the large one, which is asked for first.
+and all at once together with the large one, which is asked for first. The last system then gets the same crowd once
+more, with other paths and therefore new work: whose memory is flat needs no more for it than for the first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from servers import Broker, is_below, run_below, servers_of_this_run
 SMALLEST, LARGEST = 20, 120
 GOAL = 3.0
 PATIENCE = 600.0
+# Seconds after the last run until the memory that remains is read.
+SETTLED = 10.0
 # Transitions of a run, in order.
 MILESTONES = ("clone_started", "cloned", "analysed", "indexed", "document_planned", "document_completed")
 # Streams whose messages are work.
@@ -100,14 +103,18 @@ class Round:
         return services | {"nats-server": [nats], "PostgreSQL": tree(postgres)}
 
 
+def again(name: str) -> str:
+    """The repository with the same files at other paths."""
+    return f"{name}-again"
+
+
 def make_repositories(root: Path, count: int, large: int) -> tuple[list[str], dict[str, int]]:
     """The small ones' names, and how many files there are."""
     cut = corpus.small(count, SMALLEST, LARGEST)
-    names = []
-    for number, files in enumerate(cut):
-        names.append(f"small-{number:03}")
-        corpus.write(root / f"{names[-1]}.git", files)
-    corpus.write(root / "large.git", corpus.sources(large)[:large])
+    names = [f"small-{number:03}" for number in range(count)]
+    for name, files in zip([*names, "large"], [*cut, corpus.sources(large)[:large]]):
+        corpus.write(root / f"{name}.git", files)
+        corpus.write(root / f"{again(name)}.git", [(f"again/{path}", file) for path, file in files])
     corpus.write(root / "warm-up.git", corpus.sources(SMALLEST)[:SMALLEST])
     return names, {"small": sum(map(len, cut)), "large": large}
 
@@ -138,24 +145,29 @@ def measure(built: Path, folder: Path, arguments: argparse.Namespace, git: GitSe
 
     for what, large in (("together", []), ("with_large", ["large"])):
         round_ = Round(built, folder, git, broker)
+        crowd = [*large, *names]
         memory = Memory(round_.processes)
         report.progress("all at once" + (" with the large one" if large else ""))
         before, begin = round_.processor_seconds(), time.monotonic()
-        seconds = round_.run_all([*large, *names])
+        seconds = round_.run_all(crowd)
         wall, after = time.monotonic() - begin, round_.processor_seconds()
-        left = round_.left()
-        # Memory afterwards is part of the question whether it is flat.
-        series = memory.stop()
+        waves = [memory.stop()]
         result[what] = {
             "seconds": {name: seconds[name] for name in names},
             "large_seconds": seconds.get("large"),
             "wall": wall,
-            "left": left,
             "lanes": round_.lanes(),
             "milestones": round_.milestones(names),
             "processor_seconds": {name: after[name] - taken for name, taken in before.items()},
-            "memory": {name: vars(samples) for name, samples in series.items()},
         }
+        if large:
+            report.progress("the same crowd again")
+            memory = Memory(round_.processes)
+            round_.run_all([again(name) for name in crowd])
+            time.sleep(SETTLED)
+            waves.append(memory.stop())
+        result[what]["memory"] = [{name: vars(samples) for name, samples in wave.items()} for wave in waves]
+        result[what]["left"] = round_.left()
         round_.product.check()
         round_.product.close()
     report.progress("")
@@ -194,18 +206,19 @@ def print_result(result: dict, chosen: int) -> None:
 def print_resources(measured: dict) -> None:
     print()
     rows = []
-    for name, samples in measured["memory"].items():
-        series = Series(**samples)
-        megabytes = [series.third(number) / 1e6 for number in range(3)]
+    first, second = ({name: Series(**samples) for name, samples in wave.items()} for wave in measured["memory"])
+    for name in first:
+        peaks = [max(wave[name].proportional) / 1e6 for wave in (first, second)]
         # The sum over PostgreSQL's processes would count their shared pages many times.
-        resident = None if name == "PostgreSQL" else max(series.resident) / 1e6
+        resident = None if name == "PostgreSQL" else max(first[name].resident) / 1e6
+        before, after = first[name].proportional[0] / 1e6, second[name].proportional[-1] / 1e6
         rows.append([
-            name, *megabytes, max(series.proportional) / 1e6, resident, megabytes[2] / megabytes[0],
-            measured["processor_seconds"][name],
+            name, before, peaks[0], peaks[1], after, peaks[1] / peaks[0], resident, measured["processor_seconds"][name]
         ])  # fmt: skip
-    head = ["memory in MB", "first third", "second", "last third", "max", "max resident", "last ÷ first", "CPU s"]
+    head = ["memory in MB", "before", "first crowd", "second", "after", "second ÷ first", "max resident", "CPU s"]
     report.table(head, rows)
-    print("Of the run with the large one. Thirds: the largest proportional size in each; last ÷ first: 1 is flat.")
+    print("Of the runs with the large one: largest proportional size while each crowd was worked on, and what remains")
+    print(f"{SETTLED:g} s afterwards. Second ÷ first: 1 is flat. Resident size and processor time: of the first crowd.")
 
 
 def main() -> None:

@@ -19,11 +19,6 @@ class Series:
     # Pages that processes share are counted once: the fair figure for PostgreSQL's many.
     proportional: list[int] = field(default_factory=list)
 
-    def third(self, number: int) -> int:
-        """The largest proportional size within a third of the time: 0, 1 or 2."""
-        samples, count = self.proportional, len(self.proportional)
-        return max(samples[count * number // 3 : count * (number + 1) // 3], default=0)
-
 
 class Memory(threading.Thread):
     """Samples until stopped. `processes` says which process ids belong to a name now."""

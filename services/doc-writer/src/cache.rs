@@ -12,6 +12,9 @@ use crate::facts::Material;
 
 /// Documents kept at once: a pod has few slots, so its pages belong to few documents.
 const MAX_DOCUMENTS: usize = 4;
+/// Files of all kept documents' snapshots, which their material grows with; the newest document is kept however many it
+/// has.
+const MAX_FILES: usize = 30_000;
 
 type Entry = Arc<OnceCell<Arc<Material>>>;
 
@@ -58,11 +61,59 @@ impl MaterialCache {
         if let Some((_, entry)) = entries.iter().find(|(known, _)| *known == document) {
             return Arc::clone(entry);
         }
-        if entries.len() >= MAX_DOCUMENTS {
+        while entries.len() >= MAX_DOCUMENTS || files(&entries) > MAX_FILES {
             entries.pop_front();
         }
         let entry = Entry::default();
         entries.push_back((document, Arc::clone(&entry)));
         entry
+    }
+}
+
+/// How many files the snapshots of these documents have; of what is still being read nothing is known.
+fn files(entries: &VecDeque<(DocumentId, Entry)>) -> usize {
+    entries.iter().filter_map(|(_, entry)| entry.get()).map(|material| material.facts.files.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use caffeine_model::{DocumentState, RepositoryId, RunId};
+    use caffeine_store::doc_writer::DocumentRow;
+
+    use super::*;
+    use crate::facts::sample;
+
+    fn read(cache: &MaterialCache, files: usize) -> DocumentId {
+        let document = DocumentId::generate();
+        let mut facts = sample::facts();
+        let file = facts.files[0].clone();
+        facts.files.resize(files, file);
+        let row = DocumentRow {
+            document,
+            repository: RepositoryId::generate(),
+            run: RunId::generate(),
+            title: String::new(),
+            template: None,
+            state: DocumentState::Writing,
+            notice: None,
+        };
+        let material = Material { document: row, pages: Vec::new(), facts };
+        assert!(cache.entry(document).set(Arc::new(material)).is_ok(), "read anew");
+        document
+    }
+
+    fn kept(cache: &MaterialCache) -> Vec<DocumentId> {
+        cache.entries.lock().unwrap().iter().map(|(document, _)| *document).collect()
+    }
+
+    #[test]
+    fn few_documents_and_few_files_are_kept() {
+        let cache = MaterialCache::default();
+        let small: Vec<_> = (0..6).map(|_| read(&cache, 10)).collect();
+        assert_eq!(kept(&cache), small[2..]);
+        let large = read(&cache, MAX_FILES + 1);
+        assert_eq!(kept(&cache), [&small[3..], &[large]].concat());
+        let next = read(&cache, 10);
+        assert_eq!(kept(&cache), [next], "what is too large makes room for the next one");
     }
 }
