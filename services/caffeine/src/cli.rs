@@ -223,10 +223,10 @@ pub(crate) enum DlqAction {
 
 /// Which dead letters an action is for.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub(crate) struct DlqChoice {
     /// Their numbers in the list.
-    #[arg(value_name = "ID", conflicts_with = "all")]
+    // Not a required group: one that has flattened members is empty, and can never be satisfied.
+    #[arg(value_name = "ID", conflicts_with = "all", required_unless_present = "all")]
     pub(crate) ids: Vec<u64>,
     /// All that the filters let through.
     #[arg(long)]
@@ -287,10 +287,23 @@ fn default_data() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::Cli;
 
     #[test]
     fn is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn dead_letters_are_chosen_by_number_or_all() {
+        for action in ["redeliver", "drop"] {
+            let takes =
+                |choice: &[&str]| Cli::try_parse_from([&["caffeine", "dlq", action][..], choice].concat()).is_ok();
+            assert!(takes(&["17"]) && takes(&["17", "18"]) && takes(&["--all"]), "{action}");
+            assert!(takes(&["--all", "--stage", "chunker", "--code", "attempts_used_up"]), "{action}");
+            assert!(!takes(&[]) && !takes(&["17", "--all"]) && !takes(&["--stage", "chunker"]), "{action}");
+        }
     }
 }

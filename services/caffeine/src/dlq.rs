@@ -167,10 +167,19 @@ async fn redeliver(bus: &Bus, store: &Store, choice: DlqChoice) -> anyhow::Resul
 }
 
 async fn drop_letters(bus: &Bus, choice: DlqChoice) -> anyhow::Result<ExitCode> {
+    // A number that was mistyped must not look like a letter that is gone now.
+    let mut missing = 0;
     let ids = chosen(bus, choice).await?;
     for id in &ids {
+        if bus.dead_letter(*id).await?.is_none() {
+            println!("{id}: there is no such dead letter");
+            missing += 1;
+            continue;
+        }
         bus.drop_dead_letter(*id).await?;
     }
-    println!("{} dropped", ids.len());
-    Ok(ExitCode::SUCCESS)
+    if ids.len() > missing || missing == 0 {
+        println!("{} dropped", ids.len() - missing);
+    }
+    Ok(if missing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -176,6 +176,12 @@ impl Stack {
         operate(&program("caffeine"), PROVISION, &self.operator);
     }
 
+    /// The environment of an operator's commands, such as `caffeine dlq`: where broker and database are, and who asks.
+    #[must_use]
+    pub fn operator_variables(&self) -> &[(&'static str, String)] {
+        &self.operator
+    }
+
     /// How the first pod of a service is started.
     fn command(&self, name: &'static str, listen: u16, programs: Option<&Path>) -> ServiceCommand {
         let mut command = self.pod(name, "", listen, programs);

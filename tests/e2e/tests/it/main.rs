@@ -9,6 +9,7 @@ mod bombs;
 mod cancel;
 mod chaos;
 mod delete;
+mod dlq;
 #[path = "../faults/mod.rs"]
 mod faults;
 mod fixture;
