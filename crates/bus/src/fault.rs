@@ -2,9 +2,10 @@
 //!
 //! `CAFFEINE_FAULT=<service or durable>:<message>[#<key>]:<point>[=<action>[!]]:<marker>`, for instance
 //! `chunker:files.batch:after_commit:/tmp/killed-once`. The message may be `*`; the points are `after_pull`,
-//! `in_handler`, `after_commit`, `after_publish` and `before_ack`. The first time the point is reached the process makes
-//! the marker file, which holds its process id, and kills itself with SIGKILL; where the file exists nothing happens,
-//! so the restarted process lives.
+//! `in_handler`, `after_commit`, `after_publish` and `before_ack`. The gateway's outbox relay, which reads rows, goes by
+//! `relay` and has `after_publish` alone: the message is stored, its row not yet deleted. The first time the point is
+//! reached the process makes the marker file, which holds its process id, and kills itself with SIGKILL; where the file
+//! exists nothing happens, so the restarted process lives.
 //!
 //! Builds with debug assertions also know the other actions (`stop` freezes the process with SIGSTOP, `panic`, `abort`
 //! and `oom` are poison), the `!` that repeats an action every time and adds a line to the marker, and
@@ -16,6 +17,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use caffeine_contract::{ConsumerSpec, Kind};
+
+use crate::Bus;
 
 /// What `oom` takes at most, where nobody has set a limit.
 const HOARD_AT_MOST: usize = 8 << 30;
@@ -43,6 +46,21 @@ impl FaultPoint {
         (Self::AfterPublish, "after_publish"),
         (Self::BeforeAck, "before_ack"),
     ];
+}
+
+/// Where a process is.
+struct Place<'a> {
+    /// What it may be called.
+    readers: [&'a str; 2],
+    message: &'a str,
+    key: Option<&'a str>,
+    point: FaultPoint,
+}
+
+impl<'a> Place<'a> {
+    fn of(spec: &ConsumerSpec, kind: Kind, key: Option<&'a str>, point: FaultPoint) -> Self {
+        Self { readers: [spec.durable, spec.service.as_str()], message: kind.spec().name, key, point }
+    }
 }
 
 /// What happens at the point.
@@ -90,11 +108,11 @@ impl Fault {
         Some(Self { reader, message, key, point, action, always, marker: marker.into() })
     }
 
-    fn matches(&self, spec: &ConsumerSpec, kind: Kind, key: Option<&str>, point: FaultPoint) -> bool {
-        self.point == point
-            && (self.reader == spec.durable || self.reader == spec.service.as_str())
-            && (self.message == "*" || self.message == kind.spec().name)
-            && self.key.as_deref().is_none_or(|wanted| Some(wanted) == key)
+    fn matches(&self, place: &Place<'_>) -> bool {
+        self.point == place.point
+            && place.readers.contains(&self.reader.as_str())
+            && (self.message == "*" || self.message == place.message)
+            && self.key.as_deref().is_none_or(|wanted| Some(wanted) == place.key)
     }
 
     /// Writes the marker; whether it is this process's turn.
@@ -144,21 +162,32 @@ impl Source {
 
 /// Disturbs the process if the environment asks for it at this point.
 pub(crate) fn reached(spec: &ConsumerSpec, kind: Kind, key: Option<&str>, point: FaultPoint) {
+    strike_at(&Place::of(spec, kind, key, point));
+}
+
+impl Bus {
+    /// Lets a test disturb the outbox relay here: it has published a message of this kind and not yet deleted its row.
+    pub fn relayed(&self, kind: &str) {
+        strike_at(&Place { readers: ["relay", "gateway"], message: kind, key: None, point: FaultPoint::AfterPublish });
+    }
+}
+
+fn strike_at(place: &Place<'_>) {
     static SOURCE: OnceLock<Source> = OnceLock::new();
     match SOURCE.get_or_init(Source::read) {
         Source::Nowhere => {}
-        Source::Fixed(fault) => strike_if(fault, spec, kind, key, point),
+        Source::Fixed(fault) => strike_if(fault, place),
         // What is not there yet, or is just being written, is no fault.
         Source::File(file) => {
             for fault in std::fs::read_to_string(file).unwrap_or_default().lines().filter_map(Fault::parse) {
-                strike_if(&fault, spec, kind, key, point);
+                strike_if(&fault, place);
             }
         }
     }
 }
 
-fn strike_if(fault: &Fault, spec: &ConsumerSpec, kind: Kind, key: Option<&str>, point: FaultPoint) {
-    if !fault.matches(spec, kind, key, point) || !fault.claim() {
+fn strike_if(fault: &Fault, place: &Place<'_>) {
+    if !fault.matches(place) || !fault.claim() {
         return;
     }
     tracing::warn!(point = ?fault.point, action = ?fault.action, "disturbing this process, as CAFFEINE_FAULT asks");
@@ -199,7 +228,7 @@ fn hoard() {
 mod tests {
     use caffeine_contract::{Consumer, Kind};
 
-    use super::{Action, Fault, FaultPoint};
+    use super::{Action, Fault, FaultPoint, Place};
 
     #[test]
     fn only_what_was_asked_for() {
@@ -207,27 +236,23 @@ mod tests {
         assert_eq!(fault.marker.to_str(), Some("/tmp/a:b"));
         assert_eq!((fault.action, fault.always), (Action::Kill, false));
         let (chunker, linker) = (Consumer::Chunker.spec(), Consumer::Linker.spec());
-        assert!(fault.matches(chunker, Kind::FilesBatch, Some("1"), FaultPoint::AfterCommit));
-        assert!(!fault.matches(chunker, Kind::FilesBatch, Some("1"), FaultPoint::BeforeAck));
-        assert!(!fault.matches(chunker, Kind::FilesListed, None, FaultPoint::AfterCommit));
-        let any = Fault::parse("chunker:*:after_pull:m").unwrap();
-        assert!(any.matches(linker, Kind::LinkRequested, None, FaultPoint::AfterPull), "the service has two consumers");
-        assert!(Fault::parse("linker:*:after_pull:m").unwrap().matches(
-            linker,
-            Kind::LinkRequested,
-            None,
-            FaultPoint::AfterPull
-        ));
+        let batch = |point| Place::of(chunker, Kind::FilesBatch, Some("1"), point);
+        assert!(fault.matches(&batch(FaultPoint::AfterCommit)));
+        assert!(!fault.matches(&batch(FaultPoint::BeforeAck)));
+        assert!(!fault.matches(&Place::of(chunker, Kind::FilesListed, None, FaultPoint::AfterCommit)));
+        let link = Place::of(linker, Kind::LinkRequested, None, FaultPoint::AfterPull);
+        assert!(Fault::parse("chunker:*:after_pull:m").unwrap().matches(&link), "the service has two consumers");
+        assert!(Fault::parse("linker:*:after_pull:m").unwrap().matches(&link));
     }
 
     #[test]
     fn one_message_every_time() {
         let fault = Fault::parse("chunker:files.batch#3:in_handler=oom!:m").unwrap();
         assert_eq!((fault.action, fault.always), (Action::Oom, true));
-        let chunker = Consumer::Chunker.spec();
-        assert!(fault.matches(chunker, Kind::FilesBatch, Some("3"), FaultPoint::InHandler));
-        assert!(!fault.matches(chunker, Kind::FilesBatch, Some("33"), FaultPoint::InHandler));
-        assert!(!fault.matches(chunker, Kind::FilesBatch, None, FaultPoint::InHandler));
+        let batch = |key| Place::of(Consumer::Chunker.spec(), Kind::FilesBatch, key, FaultPoint::InHandler);
+        assert!(fault.matches(&batch(Some("3"))));
+        assert!(!fault.matches(&batch(Some("33"))));
+        assert!(!fault.matches(&batch(None)));
     }
 
     #[test]

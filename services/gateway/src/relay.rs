@@ -84,6 +84,7 @@ impl Relay {
         let published = publish.instrument(span).await;
         let error = match published {
             Ok(()) => {
+                self.bus.relayed(&row.kind);
                 METRICS.relayed("published");
                 return self.store.outbox_published(row.id).await;
             }

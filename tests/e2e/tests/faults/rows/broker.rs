@@ -15,7 +15,8 @@ pub(crate) async fn restarts(world: &mut World, rng: &mut Rng, report: &mut Repo
     world.verdict_after(1, &runs).await
 }
 
-/// Row 5: SIGKILL under load, twice. What the broker forgot to take out is taken out by the reaper.
+/// Row 5: SIGKILL under load, twice, and each time the housekeeper is killed, too, while it looks at what the broker forgot:
+/// the next one takes it out.
 pub(crate) async fn is_killed(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let before = world.ghosts();
     let mut runs = world.submit().await;
@@ -25,6 +26,8 @@ pub(crate) async fn is_killed(world: &mut World, rng: &mut Rng, report: &mut Rep
         world.servers.nats.kill();
         world.servers.restart_nats().await;
         report.injected("broker killed");
+        tokio::time::sleep(rng.millis(0, 1_500)).await;
+        kill_housekeeper(world, report);
     }
     let verdict = world.verdict_after(2, &runs).await;
     report.worst("ghosts that the reaper took out after two kills", (world.ghosts() - before) as f64);
@@ -63,7 +66,13 @@ pub(crate) async fn is_away(world: &mut World, _: &mut Rng, report: &mut Report)
     world.verdict_after(1, &runs).await.and(verdict)
 }
 
-/// Row 7: everything that the broker kept is gone in the middle of the runs. The sweeper asks for it again.
+fn kill_housekeeper(world: &World, report: &mut Report) {
+    world.stack.services["housekeeper"].signal("KILL");
+    report.injected("housekeeper killed");
+}
+
+/// Row 7: everything that the broker kept is gone in the middle of the runs. The sweeper asks for it again, although the
+/// first one dies as it begins.
 pub(crate) async fn is_wiped(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let runs = world.submit().await;
     tokio::time::sleep(rng.millis(200, 1_000)).await;
@@ -72,6 +81,9 @@ pub(crate) async fn is_wiped(world: &mut World, rng: &mut Rng, report: &mut Repo
     let provisioned = until(DEADLINE, async || world.stack.bus.client().flush().await.is_ok()).await;
     world.stack.provision();
     world.dead = 0;
+    // It looks every second for runs of which nothing has been heard for five.
+    tokio::time::sleep(rng.millis(4_500, 6_500)).await;
+    kill_housekeeper(world, report);
     let mut verdict = world.verdict_after(1, &runs).await;
     verdict.require(provisioned, || "the broker is not back".to_owned());
     verdict
