@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
+use caffeine_e2e::SERVICES;
 use caffeine_testkit::TestBus;
 use futures::StreamExt as _;
 use tokio::task::JoinHandle;
@@ -20,11 +22,33 @@ pub(crate) struct Heard {
     pub(crate) body: Bytes,
 }
 
+/// A delivery that came although nobody had handed back the one before: its reader had died, or was taken for dead.
+#[derive(Debug, Clone)]
+pub(crate) struct Again {
+    /// Kind of the message, and its key behind `#`.
+    pub(crate) what: String,
+    pub(crate) at: SystemTime,
+    /// Since the last sign of life of the delivery before.
+    pub(crate) after: Duration,
+}
+
+impl Again {
+    /// Whether it is the message that a fault names: a kind, or a kind with a key.
+    pub(crate) fn is(&self, message: &str) -> bool {
+        self.what == message || self.what.split('#').next() == Some(message)
+    }
+}
+
 /// What is known about one stored message: its deliveries are numbered from 1.
 #[derive(Debug, Default)]
 struct Deliveries {
     last: u64,
     handed_back: BTreeSet<u64>,
+    what: String,
+    /// When each was sent to a reader, and when its reader last said that it works. Kept beside the numbers above, since
+    /// what is heard on one subscription may be read after what followed it on another one.
+    came: BTreeMap<u64, SystemTime>,
+    alive: BTreeMap<u64, SystemTime>,
 }
 
 #[derive(Debug, Default)]
@@ -42,18 +66,19 @@ struct Notes {
 /// A listener; it ends when dropped.
 pub(crate) struct Watch {
     notes: Arc<Mutex<Notes>>,
-    listening: [JoinHandle<()>; 2],
+    listening: Vec<JoinHandle<()>>,
 }
 
 impl Watch {
     pub(crate) async fn start(bus: &TestBus) -> Self {
         let notes = Arc::new(Mutex::new(Notes::default()));
         let prefix = format!("{}_", bus.prefix());
+        let acknowledged = prefix.clone();
         let mut settlements = bus.client().subscribe("$JS.ACK.>").await.expect("the broker takes subscriptions");
         let into = Arc::clone(&notes);
         let hearing_settlements = tokio::spawn(async move {
             while let Some(message) = settlements.next().await {
-                if let Some(settled) = Settled::read(&message.subject, &prefix) {
+                if let Some(settled) = Settled::read(&message.subject, &acknowledged) {
                     lock(&into).settled(settled, &message.payload);
                 }
             }
@@ -75,7 +100,22 @@ impl Watch {
                 }
             }
         });
-        Self { notes, listening: [hearing_settlements, hearing_work] }
+        let mut listening = vec![hearing_settlements, hearing_work];
+        for service in SERVICES {
+            let inbox = format!("_INBOX_{service}.>");
+            let mut answers = bus.client().subscribe(inbox).await.expect("the broker takes subscriptions");
+            let (into, prefix) = (Arc::clone(&notes), prefix.clone());
+            listening.push(tokio::spawn(async move {
+                while let Some(message) = answers.next().await {
+                    // Only what is delivered from a stream has to be acknowledged.
+                    let delivered = message.reply.and_then(|reply| Settled::read(&reply, &prefix));
+                    if let Some(delivered) = delivered {
+                        lock(&into).delivered(delivered, &message.headers.unwrap_or_default());
+                    }
+                }
+            }));
+        }
+        Self { notes, listening }
     }
 
     /// Forgets what was heard: a new seed begins.
@@ -91,6 +131,24 @@ impl Watch {
     /// How many messages of these streams came again although nobody had handed them back.
     pub(crate) fn silent_redeliveries(&self, of: impl Fn(&str) -> bool) -> usize {
         self.notes().silent_redeliveries.iter().filter(|stream| of(stream)).count()
+    }
+
+    /// Deliveries that came although nobody had handed back the one before.
+    pub(crate) fn again(&self) -> Vec<Again> {
+        let notes = self.notes();
+        let mut again = Vec::new();
+        for message in notes.deliveries.values() {
+            for (number, at) in &message.came {
+                let Some(came) = number.checked_sub(1).and_then(|before| message.came.get(&before)) else { continue };
+                if message.handed_back.contains(&(number - 1)) {
+                    continue;
+                }
+                let last = message.alive.get(&(number - 1)).unwrap_or(came).max(came);
+                let after = at.duration_since(*last).unwrap_or_default();
+                again.push(Again { what: message.what.clone(), at: *at, after });
+            }
+        }
+        again
     }
 
     /// How many deliveries were handed back.
@@ -139,6 +197,13 @@ impl Settled {
 }
 
 impl Notes {
+    fn delivered(&mut self, delivered: Settled, headers: &HeaderMap) {
+        let header = |name: &str| headers.get(name).map(ToString::to_string).unwrap_or_default();
+        let known = self.deliveries.entry((delivered.stream, delivered.sequence)).or_default();
+        known.what = format!("{}#{}", header("Caffeine-Kind"), header("Caffeine-Key"));
+        known.came.insert(delivered.delivery, SystemTime::now());
+    }
+
     fn settled(&mut self, settled: Settled, word: &[u8]) {
         let Settled { stream, sequence, delivery } = settled;
         let word = String::from_utf8_lossy(word);
@@ -148,6 +213,9 @@ impl Notes {
                 self.silent_redeliveries.push(stream.clone());
             }
             known.last = delivery;
+        }
+        if word.starts_with("+WPI") {
+            known.alive.insert(delivery, SystemTime::now());
         }
         if word.starts_with("-NAK") {
             known.handed_back.insert(delivery);

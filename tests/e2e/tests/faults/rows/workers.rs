@@ -1,18 +1,29 @@
 //! Rows 1 to 3: processes that die, freeze and stop.
 
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use caffeine_e2e::signal;
 
 use crate::faults::report::{Report, Verdict};
 use crate::faults::rng::Rng;
-use crate::faults::world::{GRACE, World, until};
+use crate::faults::watch::Again;
+use crate::faults::world::{DEADLINE, GRACE, World, until};
 
 /// The consumers' ack wait in the test profile.
 const ACK_WAIT: Duration = Duration::from_secs(2);
+/// A message whose reader has died comes again within an ack wait and a second; a third of an ack wait, the time between
+/// two signs of life, is for a machine that does other work.
+const AGAIN_WITHIN: Duration = Duration::from_millis(2_000 + 1_000 + 667);
+/// Rows of a gateway that has died belong to it this long; then the other one publishes them.
+const OUTBOX_LEASE: Duration = Duration::from_secs(20);
 
-/// Points of messages that every run comes to: reader, message, and where.
+const UNDELETED: &str = "SELECT count(*) FROM outbox WHERE run_id = ANY($1)";
+
+/// Points of messages that every run comes to: reader, message, and where. The relay is the gateway's, and reads its rows.
 const POINTS: &[(&str, &str, &[&str])] = &[
+    ("relay", "clone.requested", &["after_publish"]),
+    ("relay", "document.requested", &["after_publish"]),
     ("gateway", "state", &["after_pull", "after_commit", "before_ack"]),
     ("cloner", "clone.requested", &["after_pull", "after_commit", "after_publish", "before_ack"]),
     ("chunker", "files.batch", &["after_pull", "after_commit", "after_publish", "before_ack"]),
@@ -34,19 +45,70 @@ fn anywhere(rng: &mut Rng, action: &str) -> String {
     format!("{reader}:{message}:{point}={action}")
 }
 
-/// Row 1: two processes are killed, each at a named point of some message.
+fn reader(fault: &str) -> &str {
+    fault.split(':').next().unwrap_or_default()
+}
+
+/// Whose process a fault is for.
+fn service(fault: &str) -> &str {
+    match reader(fault) {
+        "relay" => "gateway",
+        name => name,
+    }
+}
+
+/// Row 1: two processes are killed, each at a named point of some message. What they were at comes again in time.
 pub(crate) async fn dies(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let faults = [anywhere(rng, "kill"), anywhere(rng, "kill")];
     let markers = faults.each_ref().map(|fault| world.arm(fault));
     let began = Instant::now();
     let runs = world.submit().await;
+    let ended = world.all_final(&runs, DEADLINE).await;
+    let seconds = began.elapsed().as_secs_f64();
+    let relayed = faults.iter().any(|fault| reader(fault) == "relay");
+    let empty = until(OUTBOX_LEASE * 2, async || world.number(UNDELETED, &runs).await == 0).await;
     let mut verdict = world.verdict_after(2, &runs).await;
-    for (fault, marker) in faults.iter().zip(markers) {
-        verdict.require(World::struck(&marker).is_some(), || format!("{fault} was never reached"));
-        report.injected(format!("worker killed ({})", fault.split(':').nth(2).unwrap_or_default()));
+    verdict.require(empty || !ended, || "rows of the outbox are never deleted".to_owned());
+    for (fault, marker) in faults.iter().zip(&markers) {
+        verdict.require(World::struck(marker).is_some(), || format!("{fault} was never reached"));
+        let point = fault.split(':').nth(2).unwrap_or_default();
+        let who = if reader(fault) == "relay" { "gateway killed in the relay" } else { "worker killed" };
+        report.injected(format!("{who} ({point})"));
     }
-    report.worst("seconds until everything was done after two kills", began.elapsed().as_secs_f64());
+    // With both pods of a service dead nobody is there to take a message until one has started.
+    if service(&faults[0]) != service(&faults[1]) {
+        let killed = faults.iter().zip(&markers).filter(|(fault, _)| reader(fault) != "relay");
+        for (fault, marker) in killed {
+            comes_again(world, fault, marker, report, &mut verdict);
+        }
+    }
+    let what = if relayed {
+        "seconds until everything was done after two kills, one of a relay"
+    } else {
+        "seconds until everything was done after two kills"
+    };
+    report.worst(what, seconds);
     verdict
+}
+
+/// The message at which a process was killed came again in time, and so did all others that it had.
+fn comes_again(world: &World, fault: &str, marker: &Path, report: &mut Report, verdict: &mut Verdict) {
+    let Some(killed) = std::fs::metadata(marker).ok().and_then(|file| file.modified().ok()) else { return };
+    let message = fault.split(':').nth(1).unwrap_or_default();
+    let again = world.watch.again();
+    let since = |at: SystemTime| at.duration_since(killed).ok();
+    let first = again.iter().filter(|again| again.is(message)).filter_map(|again| since(again.at)).min();
+    match first {
+        Some(after) => {
+            report.worst("seconds from a kill until its message came again", after.as_secs_f64());
+            verdict.require(after <= AGAIN_WITHIN, || format!("{fault}: it came again {after:?} after the kill"));
+        }
+        None => verdict.require(false, || format!("{fault}: it did not come again: {again:?}")),
+    }
+    for Again { what, after, .. } in &again {
+        report.worst("seconds from a dead reader's last word until a message came again", after.as_secs_f64());
+        verdict.require(*after <= AGAIN_WITHIN, || format!("{fault}: {what} came again after {after:?} of silence"));
+    }
 }
 
 /// Row 2: a process is frozen in the middle of a message for one and a half ack waits. The other pod takes over; the
@@ -54,18 +116,33 @@ pub(crate) async fn dies(world: &mut World, rng: &mut Rng, report: &mut Report) 
 pub(crate) async fn freezes(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let fault = anywhere(rng, "stop");
     let marker = world.arm(&fault);
+    // A frozen gateway may be the one that is asked for runs.
+    let thawing = tokio::spawn(thaw(marker.clone()));
     let runs = world.submit().await;
     let struck = world.wait_struck(&marker, &runs).await;
-    if let Some(pid) = World::struck(&marker) {
-        tokio::time::sleep(ACK_WAIT * 3 / 2).await;
-        signal(pid, "CONT");
-        report.injected("worker frozen");
+    if struck {
+        thawing.await.expect("it ends");
+        report.injected(if reader(&fault) == "relay" { "gateway frozen in the relay" } else { "worker frozen" });
+    } else {
+        thawing.abort();
     }
     let mut verdict = world.verdict(&runs).await;
     verdict.require(struck, || format!("{fault} was never reached"));
     let stale = world.watch.stale();
     verdict.require(stale.is_empty(), || format!("{fault}: settled what somebody else had: {stale:?}"));
     verdict
+}
+
+/// Lets a process go on that has been frozen for long enough.
+async fn thaw(marker: PathBuf) {
+    let pid = loop {
+        if let Some(pid) = World::struck(&marker) {
+            break pid;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    tokio::time::sleep(ACK_WAIT * 3 / 2).await;
+    signal(pid, "CONT");
 }
 
 /// Row 3: two processes are asked to stop under load. They finish what they have, and nobody notices but the cloner,
