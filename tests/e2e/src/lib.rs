@@ -11,5 +11,5 @@ mod process;
 mod stack;
 
 pub use api::Api;
-pub use process::{ServiceCommand, ServiceProcess, program, signal};
+pub use process::{Refusal, ServiceCommand, ServiceProcess, program, refusal, signal};
 pub use stack::{SERVICES, Stack, StackOptions};

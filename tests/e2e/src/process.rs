@@ -1,11 +1,12 @@
 //! One service as a child process that is started again when it dies.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a child is looked at, and how soon it is started again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -26,6 +27,7 @@ pub struct ServiceProcess {
     stop: Arc<AtomicBool>,
     starts: Arc<AtomicU32>,
     pid: Arc<AtomicU32>,
+    log: PathBuf,
     supervisor: Option<JoinHandle<()>>,
 }
 
@@ -46,6 +48,7 @@ impl ServiceProcess {
         let stop = Arc::new(AtomicBool::new(false));
         let starts = Arc::new(AtomicU32::new(0));
         let pid = Arc::new(AtomicU32::new(0));
+        let log = command.log.clone();
         let (stopping, counter, current) = (stop.clone(), starts.clone(), pid.clone());
         let supervisor = std::thread::spawn(move || {
             while !stopping.load(Ordering::SeqCst) {
@@ -57,13 +60,19 @@ impl ServiceProcess {
                 std::thread::sleep(PAUSE);
             }
         });
-        Self { stop, starts, pid, supervisor: Some(supervisor) }
+        Self { stop, starts, pid, log, supervisor: Some(supervisor) }
     }
 
     /// The id of the running process, or of the last one.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid.load(Ordering::SeqCst)
+    }
+
+    /// Where its output goes.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// The same for somebody who looks while this value is in use elsewhere.
@@ -125,6 +134,38 @@ fn spawn(command: &ServiceCommand) -> Child {
         .stderr(errors)
         .spawn()
         .unwrap_or_else(|error| panic!("{program} starts: {error}; `make test` builds it"))
+}
+
+/// What a service said that could not start.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Whether it ended as if nothing were wrong.
+    pub success: bool,
+    /// Its log.
+    pub said: String,
+    /// From its first line to its end. How long a debug program needs until then is the machine's affair.
+    pub took: Duration,
+}
+
+/// Runs a service that is to end by itself.
+///
+/// # Panics
+/// If it cannot be started or read.
+#[must_use]
+pub fn refusal(command: &mut Command) -> Refusal {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} starts: {error}; `make test` builds it"));
+    let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
+    let mut said = String::new();
+    log.read_line(&mut said).expect("a log is text");
+    let first = Instant::now();
+    log.read_to_string(&mut said).expect("a log is text");
+    let status = child.wait().expect("a child can be waited for");
+    Refusal { success: status.success(), said, took: first.elapsed() }
 }
 
 /// Sends a process a signal, as `kill -s` takes it.
