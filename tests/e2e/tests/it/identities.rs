@@ -1,9 +1,9 @@
 //! Every service with the rights it needs and no others.
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use caffeine_e2e::{SERVICES, Stack, StackOptions, program};
+use caffeine_e2e::{Refusal, SERVICES, Stack, StackOptions, program, refusal};
 use caffeine_testkit::eventually;
 
 use crate::fixture;
@@ -68,17 +68,14 @@ fn wrong_users(stack: &Stack) {
             (other, name, format!("subscribe to _INBOX_{name}.")),
             (name, other, format!("_{}` lacks ", other.replace('-', "_"))),
         ] {
-            let started = Instant::now();
-            let output = Command::new(program(&format!("caffeine-{name}")))
+            let mut command = Command::new(program(&format!("caffeine-{name}")));
+            command
                 .env("CAFFEINE_NATS_URL", stack.broker())
                 .env("CAFFEINE_NATS_PREFIX", stack.bus.prefix())
                 .env("CAFFEINE_NATS_NKEY_FILE", folder.join(format!("{key}.nk")))
-                .env("CAFFEINE_DATABASE_URL", url(role))
-                .stdin(Stdio::null())
-                .output()
-                .expect("`make test` builds the services");
-            let (took, said) = (started.elapsed(), String::from_utf8_lossy(&output.stderr));
-            assert!(!output.status.success() && said.contains(&expected), "{name} as {key}, {role}: {said}");
+                .env("CAFFEINE_DATABASE_URL", url(role));
+            let Refusal { success, said, took } = refusal(&mut command);
+            assert!(!success && said.contains(&expected), "{name} as {key}, {role}: {said}");
             assert!(took < Duration::from_secs(2), "{name} as {key}, {role}: {took:?}");
         }
     }
