@@ -41,6 +41,13 @@ impl Rng {
         choices[self.seed as usize % choices.len()]
     }
 
+    /// The same in another order.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
+    }
+
     /// A time between two numbers of milliseconds.
     pub(crate) fn millis(&mut self, least: u64, most: u64) -> Duration {
         Duration::from_millis(least + self.next() % (most - least))

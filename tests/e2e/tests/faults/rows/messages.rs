@@ -51,26 +51,33 @@ pub(crate) async fn come_twice(world: &mut World, rng: &mut Rng, report: &mut Re
     verdict
 }
 
-/// Row 12: when the broker has forgotten the ids, everything is published again as it was.
-pub(crate) async fn are_replayed(world: &mut World, _: &mut Rng, report: &mut Report) -> Verdict {
+/// Row 12: some time after the broker has forgotten the ids, everything is published again as it was, in another order
+/// and not all at once.
+pub(crate) async fn are_replayed(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
     let windows = change_streams(world, |config| config.duplicate_window = SHORT_WINDOW).await;
     let runs = world.submit().await;
     let mut verdict = Verdict::default();
     verdict.require(world.all_final(&runs, DEADLINE).await, || "the runs end before the replay".to_owned());
     until(DEADLINE, async || world.left().await.is_some_and(|left| left.is_nothing())).await;
-    tokio::time::sleep(SHORT_WINDOW * 3 / 2).await;
+    tokio::time::sleep(SHORT_WINDOW + rng.millis(300, 2_000)).await;
     // A running broker forgets ids when a timer ends that it set by the window of before; one that starts reads only
     // those within the window.
     world.servers.restart_nats().await;
     let before = stored(world).await;
     let mut known = BTreeSet::new();
-    for heard in world.watch.take_published() {
-        // A repeat while the window was open was swallowed then as well.
-        if known.insert(id_of(&heard)) {
-            let mut headers = heard.headers.clone();
-            headers.insert(COPY, "1");
-            store(world, &heard, headers).await;
+    let mut replayed = world.watch.take_published();
+    // A repeat while the window was open was swallowed then as well.
+    replayed.retain(|heard| known.insert(id_of(heard)));
+    rng.shuffle(&mut replayed);
+    let halt = rng.below(replayed.len().max(1));
+    for (at, heard) in replayed.iter().enumerate() {
+        if at == halt {
+            // What came before it may have gone through by then.
+            tokio::time::sleep(rng.millis(0, 800)).await;
         }
+        let mut headers = heard.headers.clone();
+        headers.insert(COPY, "1");
+        store(world, heard, headers).await;
     }
     // The stages repeat their own outputs, too, often before this loop comes to them: whoever was first, it counts.
     let taken = stored(world).await - before;
