@@ -10,7 +10,7 @@ use crate::faults::report::{Report, Verdict};
 use crate::faults::rng::Rng;
 use crate::faults::world::{DEADLINE, World, until};
 
-/// After this time nobody writes for a cancelled run any more.
+/// This long after the cancel nobody writes for the run any more.
 const QUIET_AFTER: Duration = Duration::from_secs(5);
 /// How long the quiet is watched.
 const WATCHED_FOR: Duration = Duration::from_secs(2);
@@ -23,10 +23,12 @@ pub(crate) async fn at_any_stage(world: &mut World, rng: &mut Rng, report: &mut 
     due.sort();
     let mut cancelled: BTreeMap<Uuid, String> = BTreeMap::new();
     let mut verdict = Verdict::default();
+    let mut asked: Vec<(Instant, Uuid)> = Vec::new();
     for (at, run) in due {
         tokio::time::sleep(at.saturating_sub(began.elapsed())).await;
         let (before, _) = world.stack.api.run(run).await;
         let (status, answer) = world.stack.api.post(&format!("/runs/{run}/cancel"), &json!({})).await;
+        asked.push((Instant::now(), run));
         let ended_before = status == 409;
         verdict.require((200..300).contains(&status) || ended_before, || {
             format!("{run} cannot be cancelled: {status} {answer}")
@@ -36,14 +38,19 @@ pub(crate) async fn at_any_stage(world: &mut World, rng: &mut Rng, report: &mut 
             cancelled.insert(run, before);
         }
     }
-    let ended = world.all_final(&runs, DEADLINE).await;
-    if !ended {
+    let mut quiet: BTreeMap<&str, String> = BTreeMap::new();
+    for (at, id) in asked {
+        tokio::time::sleep((at + QUIET_AFTER).saturating_duration_since(Instant::now())).await;
+        let run = runs.iter().find(|run| run.id == id).expect("only these were cancelled");
+        quiet.insert(run.name, world.dump(run).await);
+    }
+    tokio::time::sleep(WATCHED_FOR).await;
+    for (name, rows) in world.dumps(&runs).await {
+        verdict.require(quiet[name] == rows, || format!("{name}: rows were written 5 s after the cancel"));
+    }
+    if !world.all_final(&runs, DEADLINE).await {
         verdict.stuck(format!("{:?} after the cancel", world.states(&runs).await));
     }
-    tokio::time::sleep(QUIET_AFTER).await;
-    let quiet = world.dumps(&runs).await;
-    tokio::time::sleep(WATCHED_FOR).await;
-    verdict.require(quiet == world.dumps(&runs).await, || "rows were written 5 s after the cancel".to_owned());
     if !until(QUIET_AFTER, async || world.left().await.is_some_and(|left| left.is_nothing())).await {
         verdict.stuck(format!("the broker still holds {:?}", world.left().await));
     }
