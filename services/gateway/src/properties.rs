@@ -2,6 +2,8 @@
 //!
 //! Compiled for tests and for the fuzz targets of `fuzz/`, which differ only in where the bytes come from.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::webhook::{self, Delivery, Provider};
 use crate::domain::{cursor, facts, reference, template, url as address};
 use crate::identity::jws;
@@ -25,7 +27,13 @@ pub fn asked(bytes: &[u8]) {
         assert!(!name.starts_with('-') && !name.contains(|c: char| c.is_control() || c.is_whitespace()));
         assert_eq!(reference::check(name), Ok(name));
     }
-    if let Some(read) = cursor::decode(&text) {
+    cursor_of::<DateTime<Utc>>(&text);
+    cursor_of::<String>(&text);
+    cursor_of::<i32>(&text);
+}
+
+fn cursor_of<K: cursor::Key>(text: &str) {
+    if let Some(read) = cursor::decode::<K>(text) {
         assert_eq!(cursor::encode(read), text.to_ascii_lowercase());
     }
 }

@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { api, data, path, slashed, text } from './client.ts';
 import type { ApiToken, Me, User } from './narrow.ts';
+import { all } from './pages.ts';
 import type { DocumentPage, StateFilter } from './schema.ts';
 
 /** What a terminal state is, of runs and documents. */
@@ -33,11 +34,9 @@ export const repositories = infiniteQueryOptions({
   getNextPageParam: next,
 });
 
-/** Enough of them for a choice. */
 export const repositoryChoice = queryOptions({
   queryKey: ['repositories', 'choice'],
-  queryFn: () => data(api.GET('/api/v1/repositories', { params: { query: { limit: 100 } } })),
-  select: (page) => page.items,
+  queryFn: () => all((cursor) => data(api.GET('/api/v1/repositories', { params: { query: { limit: 200, cursor } } }))),
 });
 
 export const repository = (id: string) =>
@@ -76,10 +75,16 @@ export const blob = (id: string, file: string, commit: string | undefined) =>
   });
 
 export const webhooks = (id: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ['repository', id, 'webhooks'],
-    queryFn: () =>
-      data(api.GET('/api/v1/repositories/{repository}/webhooks', { params: { path: { repository: id } } })),
+    queryFn: ({ pageParam }) =>
+      data(
+        api.GET('/api/v1/repositories/{repository}/webhooks', {
+          params: { path: { repository: id }, query: { limit: 50, cursor: pageParam } },
+        }),
+      ),
+    initialPageParam: first,
+    getNextPageParam: next,
   });
 
 export const repositoryRuns = (id: string) =>
@@ -161,9 +166,17 @@ export const search = (q: string, inRepository: string | undefined) =>
     staleTime: 30_000,
   });
 
-export const prompts = queryOptions({
+export const prompts = infiniteQueryOptions({
   queryKey: ['prompts'],
-  queryFn: () => data(api.GET('/api/v1/prompts')),
+  queryFn: ({ pageParam }) =>
+    data(api.GET('/api/v1/prompts', { params: { query: { limit: 100, cursor: pageParam } } })),
+  initialPageParam: first,
+  getNextPageParam: next,
+});
+
+export const promptChoice = queryOptions({
+  queryKey: ['prompts', 'choice'],
+  queryFn: () => all((cursor) => data(api.GET('/api/v1/prompts', { params: { query: { limit: 200, cursor } } }))),
 });
 
 export const prompt = (id: string) =>
@@ -173,24 +186,56 @@ export const prompt = (id: string) =>
   });
 
 export const promptVersions = (id: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: ['prompt', id, 'versions'],
-    queryFn: () => data(api.GET('/api/v1/prompts/{template}/versions', { params: { path: { template: id } } })),
+    queryFn: ({ pageParam }) =>
+      data(
+        api.GET('/api/v1/prompts/{template}/versions', {
+          params: { path: { template: id }, query: { limit: 20, cursor: pageParam } },
+        }),
+      ),
+    initialPageParam: first,
+    getNextPageParam: next,
   });
 
-export const credentials = queryOptions({
+export const promptVersion = (id: string, number: number) =>
+  queryOptions({
+    queryKey: ['prompt', id, 'version', number],
+    queryFn: () =>
+      data(api.GET('/api/v1/prompts/{template}/versions/{number}', { params: { path: { template: id, number } } })),
+    ...forever,
+  });
+
+export const credentials = infiniteQueryOptions({
   queryKey: ['credentials'],
-  queryFn: () => data(api.GET('/api/v1/credentials')),
+  queryFn: ({ pageParam }) =>
+    data(api.GET('/api/v1/credentials', { params: { query: { limit: 50, cursor: pageParam } } })),
+  initialPageParam: first,
+  getNextPageParam: next,
 });
 
-export const sessions = queryOptions({
+export const credentialChoice = queryOptions({
+  queryKey: ['credentials', 'choice'],
+  queryFn: () => all((cursor) => data(api.GET('/api/v1/credentials', { params: { query: { limit: 200, cursor } } }))),
+});
+
+export const sessions = infiniteQueryOptions({
   queryKey: ['sessions'],
-  queryFn: () => data(api.GET('/api/v1/sessions')),
+  queryFn: ({ pageParam }) =>
+    data(api.GET('/api/v1/sessions', { params: { query: { limit: 50, cursor: pageParam } } })),
+  initialPageParam: first,
+  getNextPageParam: next,
 });
 
-export const tokens = queryOptions({
+export const tokens = infiniteQueryOptions({
   queryKey: ['tokens'],
-  queryFn: () => data(api.GET('/api/v1/tokens')) as Promise<{ items: ApiToken[] }>,
+  queryFn: ({ pageParam }) =>
+    data(api.GET('/api/v1/tokens', { params: { query: { limit: 50, cursor: pageParam } } })) as Promise<{
+      items: ApiToken[];
+      next_cursor?: string;
+    }>,
+  initialPageParam: first,
+  getNextPageParam: next,
 });
 
 export const users = infiniteQueryOptions({

@@ -541,7 +541,7 @@ export interface paths {
         };
         /**
          * List webhooks
-         * @description Without their secrets.
+         * @description The oldest first, without their secrets.
          */
         get: operations["list_webhooks"];
         put?: never;
@@ -1276,10 +1276,12 @@ export interface components {
         };
         /**
          * CredentialList
-         * @description All credentials of the workspace.
+         * @description A page of the workspace's credentials.
          */
         CredentialList: {
             items: components["schemas"]["Credential"][];
+            /** @description Give it as `cursor` to read on; absent at the end. */
+            next_cursor?: string;
         };
         /**
          * DeadLetter
@@ -2013,10 +2015,12 @@ export interface components {
         };
         /**
          * SessionList
-         * @description One's sessions.
+         * @description A page of one's sessions.
          */
         SessionList: {
             items: components["schemas"]["Session"][];
+            /** @description Give it as `cursor` to read on; absent at the end. */
+            next_cursor?: string;
         };
         /**
          * Settlement
@@ -2150,15 +2154,17 @@ export interface components {
              */
             latest_version: number;
             name: string;
-            /** @description The latest versions, newest first; absent in lists. */
+            /** @description The latest versions, 200 at most, newest first; absent in lists. `GET …/versions` reads on. */
             versions?: components["schemas"]["TemplateVersion"][];
         };
         /**
          * TemplateList
-         * @description All templates.
+         * @description A page of templates.
          */
         TemplateList: {
             items: components["schemas"]["Template"][];
+            /** @description Give it as `cursor` to read on; absent at the end. */
+            next_cursor?: string;
         };
         /**
          * TemplateVersion
@@ -2204,10 +2210,12 @@ export interface components {
         };
         /**
          * TokenList
-         * @description One's tokens.
+         * @description A page of one's tokens.
          */
         TokenList: {
             items: components["schemas"]["ApiToken"][];
+            /** @description Give it as `cursor` to read on; absent at the end. */
+            next_cursor?: string;
         };
         /**
          * @description What a token allows at most. Each holds those before it.
@@ -2267,11 +2275,13 @@ export interface components {
         UserRole: "viewer" | "auditor" | "author" | "maintainer" | "admin";
         /**
          * VersionList
-         * @description The versions of a template.
+         * @description A page of the versions of a template.
          */
         VersionList: {
             /** @description Newest first. */
             items: components["schemas"]["TemplateVersion"][];
+            /** @description Give it as `cursor` to read on; absent at the end. */
+            next_cursor?: string;
         };
         /**
          * Webhook
@@ -2304,11 +2314,13 @@ export interface components {
         };
         /**
          * WebhookList
-         * @description The hooks of a repository.
+         * @description A page of the hooks of a repository.
          */
         WebhookList: {
             /** @description The oldest first. */
             items: components["schemas"]["Webhook"][];
+            /** @description Give it as `cursor` to read on; absent at the end. */
+            next_cursor?: string;
         };
         /**
          * @description Who writes a document.
@@ -3691,7 +3703,12 @@ export interface operations {
     };
     list_credentials: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most this many, up to 200; 50 if absent. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4715,7 +4732,12 @@ export interface operations {
     };
     list_prompts: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most this many, up to 200; 50 if absent. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5134,7 +5156,12 @@ export interface operations {
     };
     list_prompt_versions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most this many, up to 200; 50 if absent. */
+                limit?: number;
+            };
             header?: never;
             path: {
                 template: string;
@@ -7150,7 +7177,12 @@ export interface operations {
     };
     list_webhooks: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most this many, up to 200; 50 if absent. */
+                limit?: number;
+            };
             header?: never;
             path: {
                 repository: string;
@@ -9134,7 +9166,12 @@ export interface operations {
     };
     list_sessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most this many, up to 200; 50 if absent. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -9543,7 +9580,12 @@ export interface operations {
     };
     list_tokens: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description At most this many, up to 200; 50 if absent. */
+                limit?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;

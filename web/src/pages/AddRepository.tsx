@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
-import { credentials } from '../api/queries.ts';
+import { credentialChoice } from '../api/queries.ts';
 import { useI18n } from '../i18n/index.ts';
 import { useRights } from '../lib/me.ts';
 import { useOnce } from '../lib/once.ts';
@@ -22,7 +22,7 @@ export default function AddRepository() {
   const client = useQueryClient();
   const navigate = useNavigate();
   // Only those who keep credentials see them.
-  const known = useQuery({ ...credentials, enabled: maintain });
+  const known = useQuery({ ...credentialChoice, enabled: maintain });
   const [form, setForm] = useState({ url: '', name: '', ref: '', credential: '' });
   const set = (part: Partial<typeof form>) => setForm((before) => ({ ...before, ...part }));
 
@@ -109,7 +109,7 @@ export default function AddRepository() {
               className={inputClass}
             >
               <option value="">{t('add.credential_none')}</option>
-              {known.data?.items.map((one) => (
+              {known.data?.map((one) => (
                 <option key={one.id} value={one.id}>
                   {one.name} ({one.host})
                 </option>

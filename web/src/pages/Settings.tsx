@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
 import type { ApiToken, Scope } from '../api/narrow.ts';
@@ -13,6 +13,7 @@ import { Secret } from '../ui/Copy.tsx';
 import { Credentials } from '../ui/Credentials.tsx';
 import { Ask } from '../ui/Dialog.tsx';
 import { Field, inputClass } from '../ui/Field.tsx';
+import { More } from '../ui/More.tsx';
 import { Page, Section } from '../ui/Page.tsx';
 import { Failure, Loaded } from '../ui/State.tsx';
 import { notifyProblem } from '../ui/Toast.tsx';
@@ -145,7 +146,7 @@ function Tokens() {
   const { t, ago } = useI18n();
   const { own, write, administer } = useRights();
   const client = useQueryClient();
-  const list = useQuery(tokens);
+  const list = useInfiniteQuery(tokens);
   const [form, setForm] = useState<TokenDraft>({ name: '', scope: 'read', days: 90 });
   const [doomed, setDoomed] = useState<ApiToken>();
   const renew = () => client.invalidateQueries({ queryKey: ['tokens'] });
@@ -179,41 +180,44 @@ function Tokens() {
   return (
     <>
       <Loaded of={list}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <p className="text-soft">{t('settings.tokens_empty')}</p>
-          ) : (
-            <ul>
-              {items.map((one) => (
-                <li
-                  key={one.token}
-                  className="flex items-start justify-between gap-4 border-b border-rule py-2.5 first:pt-0"
-                >
-                  <div className="min-w-0">
-                    <p className="flex flex-wrap items-baseline gap-x-2 gap-y-1">
-                      <span className="mr-1 font-semibold break-words">{one.name}</span>
-                      {one.scopes.map((scope) => (
-                        <Badge key={scope}>{t(`settings.scope.${scope}`)}</Badge>
-                      ))}
-                    </p>
-                    <p className="mt-1 text-xs text-faint">
-                      <When key_="settings.token_expires" at={one.expires_at} />
-                      {one.last_used_at && (
-                        <>
-                          {' · '}
-                          <When key_="settings.token_used" at={one.last_used_at} />
-                        </>
-                      )}
-                    </p>
-                  </div>
-                  <Button small look="danger" className="flex-none" onClick={() => setDoomed(one)}>
-                    {t('common.delete')}
-                  </Button>
-                </li>
-              ))}
-            </ul>
-          )
-        }
+        {({ pages }) => {
+          const all = pages.flatMap((page) => page.items);
+          if (all.length === 0) return <p className="text-soft">{t('settings.tokens_empty')}</p>;
+          return (
+            <>
+              <ul>
+                {all.map((one) => (
+                  <li
+                    key={one.token}
+                    className="flex items-start justify-between gap-4 border-b border-rule py-2.5 first:pt-0"
+                  >
+                    <div className="min-w-0">
+                      <p className="flex flex-wrap items-baseline gap-x-2 gap-y-1">
+                        <span className="mr-1 font-semibold break-words">{one.name}</span>
+                        {one.scopes.map((scope) => (
+                          <Badge key={scope}>{t(`settings.scope.${scope}`)}</Badge>
+                        ))}
+                      </p>
+                      <p className="mt-1 text-xs text-faint">
+                        <When key_="settings.token_expires" at={one.expires_at} />
+                        {one.last_used_at && (
+                          <>
+                            {' · '}
+                            <When key_="settings.token_used" at={one.last_used_at} />
+                          </>
+                        )}
+                      </p>
+                    </div>
+                    <Button small look="danger" className="flex-none" onClick={() => setDoomed(one)}>
+                      {t('common.delete')}
+                    </Button>
+                  </li>
+                ))}
+              </ul>
+              <More of={list} />
+            </>
+          );
+        }}
       </Loaded>
       {add.data && (
         <div className="mt-4">
@@ -305,7 +309,7 @@ function When({ key_, at }: { key_: WhenKey; at: string }) {
 function Sessions() {
   const { t } = useI18n();
   const client = useQueryClient();
-  const list = useQuery(sessions);
+  const list = useInfiniteQuery(sessions);
   const end = useMutation({
     mutationFn: (id: string) => data(api.DELETE('/api/v1/sessions/{session}', { params: { path: { session: id } } })),
     onSuccess: () => client.invalidateQueries({ queryKey: ['sessions'] }),
@@ -313,27 +317,32 @@ function Sessions() {
   });
   return (
     <Loaded of={list}>
-      {({ items }) => (
-        <ul>
-          {items.map((one) => (
-            <li
-              key={one.session}
-              className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-rule py-2.5 first:pt-0"
-            >
-              <When key_="settings.session_since" at={one.created_at} />
-              <span className="text-xs text-faint">
-                <When key_="settings.session_seen" at={one.last_seen_at} />
-              </span>
-              {one.current ? (
-                <Badge tone="good">{t('settings.session_current')}</Badge>
-              ) : (
-                <Button small className="ml-auto" onClick={() => end.mutate(one.session)}>
-                  {t('settings.session_end')}
-                </Button>
-              )}
-            </li>
-          ))}
-        </ul>
+      {({ pages }) => (
+        <>
+          <ul>
+            {pages
+              .flatMap((page) => page.items)
+              .map((one) => (
+                <li
+                  key={one.session}
+                  className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-rule py-2.5 first:pt-0"
+                >
+                  <When key_="settings.session_since" at={one.created_at} />
+                  <span className="text-xs text-faint">
+                    <When key_="settings.session_seen" at={one.last_seen_at} />
+                  </span>
+                  {one.current ? (
+                    <Badge tone="good">{t('settings.session_current')}</Badge>
+                  ) : (
+                    <Button small className="ml-auto" onClick={() => end.mutate(one.session)}>
+                      {t('settings.session_end')}
+                    </Button>
+                  )}
+                </li>
+              ))}
+          </ul>
+          <More of={list} />
+        </>
       )}
     </Loaded>
   );

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useId, useState } from 'react';
-import { me, prompts, repositoryChoice } from '../api/queries.ts';
+import { me, promptChoice, repositoryChoice } from '../api/queries.ts';
 import { useI18n } from '../i18n/index.ts';
 import { matches } from '../lib/match.ts';
 import { rights } from '../lib/me.ts';
@@ -22,7 +22,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const [at, setAt] = useState(0);
   const { data: who } = useQuery(me);
   const { data: known = [] } = useQuery(repositoryChoice);
-  const { data: templates } = useQuery(prompts);
+  const { data: templates = [] } = useQuery(promptChoice);
   const may = rights(who);
 
   const pages: [string, string, boolean][] = [
@@ -47,7 +47,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     ...pages
       .filter(([, , shown]) => shown)
       .map(([to, label]) => ({ id: to, label, group: t('palette.pages'), go: () => navigate({ to }) })),
-    ...(templates?.items ?? []).map((one) => ({
+    ...templates.map((one) => ({
       id: one.id,
       label: one.name,
       group: t('nav.prompts'),

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
 import { credentials } from '../api/queries.ts';
@@ -10,6 +10,7 @@ import { Badge } from './Badge.tsx';
 import { Button } from './Button.tsx';
 import { CredentialForm } from './CredentialForm.tsx';
 import { Ask } from './Dialog.tsx';
+import { More } from './More.tsx';
 import { type CredentialKind, NO_SECRET, SecretFields, secretOf } from './SecretFields.tsx';
 import { Failure, Loaded } from './State.tsx';
 import { Ago } from './Time.tsx';
@@ -20,7 +21,7 @@ export function Credentials() {
   const { t } = useI18n();
   const { maintain } = useRights();
   const client = useQueryClient();
-  const list = useQuery(credentials);
+  const list = useInfiniteQuery(credentials);
   const [making, setMaking] = useState(false);
   const [doomed, setDoomed] = useState<Credential>();
   const remove = useMutation({
@@ -33,17 +34,20 @@ export function Credentials() {
   return (
     <>
       <Loaded of={list}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <p className="text-soft">{t('credential.empty')}</p>
-          ) : (
-            <ul>
-              {items.map((one) => (
-                <Row key={one.id} credential={one} onDelete={() => setDoomed(one)} />
-              ))}
-            </ul>
-          )
-        }
+        {({ pages }) => {
+          const all = pages.flatMap((page) => page.items);
+          if (all.length === 0) return <p className="text-soft">{t('credential.empty')}</p>;
+          return (
+            <>
+              <ul>
+                {all.map((one) => (
+                  <Row key={one.id} credential={one} onDelete={() => setDoomed(one)} />
+                ))}
+              </ul>
+              <More of={list} />
+            </>
+          );
+        }}
       </Loaded>
       {maintain && (
         <div className="mt-5">

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, data } from '../api/client.ts';
 import { webhooks } from '../api/queries.ts';
@@ -10,6 +10,7 @@ import { Button } from './Button.tsx';
 import { Copy, Secret } from './Copy.tsx';
 import { Ask } from './Dialog.tsx';
 import { Field, inputClass } from './Field.tsx';
+import { More } from './More.tsx';
 import { Section } from './Page.tsx';
 import { Loaded } from './State.tsx';
 import { Ago } from './Time.tsx';
@@ -21,7 +22,7 @@ const PROVIDERS: Record<Provider, string> = { github: 'GitHub', gitlab: 'GitLab'
 export function Webhooks({ repository }: { repository: string }) {
   const { t } = useI18n();
   const client = useQueryClient();
-  const list = useQuery(webhooks(repository));
+  const list = useInfiniteQuery(webhooks(repository));
   const [provider, setProvider] = useState<Provider>('github');
   const [doomed, setDoomed] = useState<string>();
   const renew = () => client.invalidateQueries({ queryKey: ['repository', repository, 'webhooks'] });
@@ -63,34 +64,39 @@ export function Webhooks({ repository }: { repository: string }) {
   return (
     <Section title={t('repository.webhooks')} lead={t('repository.webhooks_lead')}>
       <Loaded of={list}>
-        {({ items }) => (
-          <ul>
-            {items.map((hook) => (
-              <li
-                key={hook.webhook}
-                className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-rule py-3 first:pt-0"
-              >
-                <span className="font-semibold">{PROVIDERS[hook.provider as Provider]}</span>
-                <code className="min-w-0 flex-1 basis-72 font-mono text-xs break-all max-sm:order-1 max-sm:basis-full">
-                  {addressOf(hook)}
-                </code>
-                {hook.last_delivery_at && (
-                  <span className="text-xs text-faint">
-                    <Ago at={hook.last_delivery_at} /> {hook.last_status && <Badge>{hook.last_status}</Badge>}
-                  </span>
-                )}
-                <span className="flex flex-wrap gap-2 max-sm:order-2 max-sm:basis-full">
-                  <Copy text={addressOf(hook)} />
-                  <Button small busy={renewSecret.isPending} onClick={() => renewSecret.mutate(hook.webhook)}>
-                    {t('repository.webhook_renew')}
-                  </Button>
-                  <Button small look="danger" onClick={() => setDoomed(hook.webhook)}>
-                    {t('common.delete')}
-                  </Button>
-                </span>
-              </li>
-            ))}
-          </ul>
+        {({ pages }) => (
+          <>
+            <ul>
+              {pages
+                .flatMap((page) => page.items)
+                .map((hook) => (
+                  <li
+                    key={hook.webhook}
+                    className="flex flex-wrap items-center gap-x-3 gap-y-2 border-b border-rule py-3 first:pt-0"
+                  >
+                    <span className="font-semibold">{PROVIDERS[hook.provider as Provider]}</span>
+                    <code className="min-w-0 flex-1 basis-72 font-mono text-xs break-all max-sm:order-1 max-sm:basis-full">
+                      {addressOf(hook)}
+                    </code>
+                    {hook.last_delivery_at && (
+                      <span className="text-xs text-faint">
+                        <Ago at={hook.last_delivery_at} /> {hook.last_status && <Badge>{hook.last_status}</Badge>}
+                      </span>
+                    )}
+                    <span className="flex flex-wrap gap-2 max-sm:order-2 max-sm:basis-full">
+                      <Copy text={addressOf(hook)} />
+                      <Button small busy={renewSecret.isPending} onClick={() => renewSecret.mutate(hook.webhook)}>
+                        {t('repository.webhook_renew')}
+                      </Button>
+                      <Button small look="danger" onClick={() => setDoomed(hook.webhook)}>
+                        {t('common.delete')}
+                      </Button>
+                    </span>
+                  </li>
+                ))}
+            </ul>
+            <More of={list} />
+          </>
         )}
       </Loaded>
       {secret && (

@@ -243,7 +243,7 @@ impl Store {
                AND ($6::text IS NULL OR object_id = $6) \
              ORDER BY occurred_at DESC, entry_id DESC LIMIT $7",
             workspace.as_uuid(),
-            after.map(|cursor| cursor.created_at),
+            after.map(|cursor| cursor.key),
             after.map(|cursor| cursor.id),
             filter.actor.map(UserId::as_uuid),
             filter.action,
@@ -253,7 +253,7 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         let rows = rows.into_iter().map(AuditRow::from).collect();
-        Ok(Page::cut(rows, limit, |row: &AuditRow| Cursor { created_at: row.occurred_at, id: row.id.as_uuid() }))
+        Ok(Page::cut(rows, limit, |row: &AuditRow| Cursor { key: row.occurred_at, id: row.id.as_uuid() }))
     }
 
     /// Recomputes the chain of a workspace from its first row.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::audit::{self, Actor, Entry};
 use super::idempotency::{self, Once};
+use super::{Cursor, Page};
 use crate::{Store, StoreError};
 
 /// A credential to be stored.
@@ -150,18 +151,30 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn credentials(&self, workspace: WorkspaceId, limit: i64) -> Result<Vec<CredentialRow>, StoreError> {
+    pub async fn credentials(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<Cursor<String>>,
+        limit: i64,
+    ) -> Result<Page<CredentialRow, String>, StoreError> {
         let rows = sqlx::query_as!(
             Raw,
             r#"SELECT c.credential_id, c.name, c.kind, c.host, c.created_at, c.replaced_at,
                       (SELECT count(*) FROM repositories p WHERE p.credential_id = c.credential_id) AS "repositories!"
-               FROM credentials c WHERE c.workspace_id = $1 ORDER BY c.name LIMIT $2"#,
+               FROM credentials c
+               WHERE c.workspace_id = $1
+                 AND ($2::text IS NULL OR (c.name, c.credential_id) > ($2, $3::uuid))
+               ORDER BY c.name, c.credential_id LIMIT $4"#,
             workspace.as_uuid(),
-            limit
+            after.as_ref().map(|cursor| cursor.key.as_str()),
+            after.as_ref().map(|cursor| cursor.id),
+            limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(CredentialRow::from).collect())
+        let rows = rows.into_iter().map(CredentialRow::from).collect();
+        let cursor = |row: &CredentialRow| Cursor { key: row.name.clone(), id: row.id.as_uuid() };
+        Ok(Page::cut(rows, limit, cursor))
     }
 
     /// One credential of a workspace.

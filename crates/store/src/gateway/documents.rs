@@ -137,14 +137,14 @@ impl Store {
                LIMIT $5"#,
             workspace.as_uuid(),
             repository.as_uuid(),
-            after.map(|cursor| cursor.created_at),
+            after.map(|cursor| cursor.key),
             after.map(|cursor| cursor.id),
             limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
         let rows = rows.into_iter().map(DocumentRow::from).collect();
-        Ok(Page::cut(rows, limit, |row: &DocumentRow| Cursor { created_at: row.requested_at, id: row.id.as_uuid() }))
+        Ok(Page::cut(rows, limit, |row: &DocumentRow| Cursor { key: row.requested_at, id: row.id.as_uuid() }))
     }
 
     /// One document.

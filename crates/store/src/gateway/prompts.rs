@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::audit::{self, Actor, Entry};
 use super::idempotency::{self, Once};
+use super::{Cursor, Page};
 use crate::{Store, StoreError};
 
 /// A template that ships with the program.
@@ -92,6 +93,28 @@ impl From<Raw> for TemplateRow {
     }
 }
 
+struct RawVersion {
+    template_version_id: Uuid,
+    number: i32,
+    system: String,
+    body: String,
+    created_at: DateTime<Utc>,
+    author: Option<String>,
+}
+
+impl From<RawVersion> for VersionRow {
+    fn from(raw: RawVersion) -> Self {
+        Self {
+            id: TemplateVersionId::from_uuid(raw.template_version_id),
+            number: raw.number.unsigned_abs(),
+            system: raw.system,
+            body: raw.body,
+            created_at: raw.created_at,
+            author: raw.author,
+        }
+    }
+}
+
 impl Store {
     /// Makes sure that the built-in templates exist with this text; a changed text is a new version.
     ///
@@ -135,22 +158,40 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn templates(&self, workspace: WorkspaceId, limit: i64) -> Result<Vec<TemplateRow>, StoreError> {
+    pub async fn templates(
+        &self,
+        workspace: WorkspaceId,
+        after: Option<Cursor<String>>,
+        limit: i64,
+    ) -> Result<Page<TemplateRow, String>, StoreError> {
+        // Two halves, so that each is read along the index of names and no further than a page.
         let rows = sqlx::query_as!(
             Raw,
-            r#"SELECT t.template_id, t.workspace_id IS NULL AS "built_in!", t.name, t.description, t.created_at,
+            r#"SELECT t.template_id AS "template_id!", t.workspace_id IS NULL AS "built_in!", t.name AS "name!",
+                      t.description AS "description!", t.created_at AS "created_at!",
                       v.number AS "number!", v.template_version_id AS "template_version_id!"
-               FROM prompt_templates t
+               FROM (
+                   (SELECT * FROM prompt_templates
+                    WHERE workspace_id = $1 AND ($2::text IS NULL OR (name, template_id) > ($2, $3::uuid))
+                    ORDER BY name, template_id LIMIT $4)
+                   UNION ALL
+                   (SELECT * FROM prompt_templates
+                    WHERE workspace_id IS NULL AND ($2::text IS NULL OR (name, template_id) > ($2, $3::uuid))
+                    ORDER BY name, template_id LIMIT $4)
+               ) t
                JOIN LATERAL (SELECT number, template_version_id FROM prompt_versions
                              WHERE template_id = t.template_id ORDER BY number DESC LIMIT 1) v ON true
-               WHERE t.workspace_id = $1 OR t.workspace_id IS NULL
-               ORDER BY t.name, t.template_id LIMIT $2"#,
+               ORDER BY t.name, t.template_id LIMIT $4"#,
             workspace.as_uuid(),
-            limit
+            after.as_ref().map(|cursor| cursor.key.as_str()),
+            after.as_ref().map(|cursor| cursor.id),
+            limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(TemplateRow::from).collect())
+        let rows = rows.into_iter().map(TemplateRow::from).collect();
+        let cursor = |row: &TemplateRow| Cursor { key: row.name.clone(), id: row.id.as_uuid() };
+        Ok(Page::cut(rows, limit, cursor))
     }
 
     /// One template that a workspace sees.
@@ -174,40 +215,51 @@ impl Store {
         Ok(row.map(TemplateRow::from))
     }
 
-    /// The latest versions of a template, newest first, or the one of a number. The caller has checked that the
-    /// workspace sees it.
+    /// The versions of a template, newest first. The caller has checked that the workspace sees it.
     ///
     /// # Errors
     /// If the database cannot be asked.
     pub async fn template_versions(
         &self,
         id: TemplateId,
-        number: Option<i32>,
+        after: Option<Cursor<i32>>,
         limit: i64,
-    ) -> Result<Vec<VersionRow>, StoreError> {
-        let rows = sqlx::query!(
+    ) -> Result<Page<VersionRow, i32>, StoreError> {
+        let rows = sqlx::query_as!(
+            RawVersion,
             r#"SELECT v.template_version_id, v.number, v.system, v.body, v.created_at,
                       u.display_name AS "author?"
                FROM prompt_versions v LEFT JOIN users u ON u.user_id = v.author_id
-               WHERE v.template_id = $1 AND ($2::int IS NULL OR v.number = $2)
+               WHERE v.template_id = $1 AND ($2::int IS NULL OR v.number < $2)
                ORDER BY v.number DESC LIMIT $3"#,
             id.as_uuid(),
-            number,
-            limit
+            after.map(|cursor| cursor.key),
+            limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| VersionRow {
-                id: TemplateVersionId::from_uuid(row.template_version_id),
-                number: row.number.unsigned_abs(),
-                system: row.system,
-                body: row.body,
-                created_at: row.created_at,
-                author: row.author,
-            })
-            .collect())
+        let Page { items, next } =
+            Page::cut(rows, limit, |row| Cursor { key: row.number, id: row.template_version_id });
+        Ok(Page { items: items.into_iter().map(VersionRow::from).collect(), next })
+    }
+
+    /// The version of a template with a number. The caller has checked that the workspace sees it.
+    ///
+    /// # Errors
+    /// If the database cannot be asked.
+    pub async fn template_version(&self, id: TemplateId, number: i32) -> Result<Option<VersionRow>, StoreError> {
+        let row = sqlx::query_as!(
+            RawVersion,
+            r#"SELECT v.template_version_id, v.number, v.system, v.body, v.created_at,
+                      u.display_name AS "author?"
+               FROM prompt_versions v LEFT JOIN users u ON u.user_id = v.author_id
+               WHERE v.template_id = $1 AND v.number = $2"#,
+            id.as_uuid(),
+            number
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(VersionRow::from))
     }
 
     /// Makes a template with its first version.

@@ -103,14 +103,14 @@ impl Store {
                ORDER BY p.created_at DESC, p.repository_id
                LIMIT $4"#,
             workspace.as_uuid(),
-            after.map(|cursor| cursor.created_at),
+            after.map(|cursor| cursor.key),
             after.map(|cursor| cursor.id),
             limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
         let rows = rows.into_iter().map(RepositoryRow::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(rows, limit, |row| Cursor { created_at: row.created_at, id: row.id.as_uuid() }))
+        Ok(Page::cut(rows, limit, |row| Cursor { key: row.created_at, id: row.id.as_uuid() }))
     }
 
     /// One repository.

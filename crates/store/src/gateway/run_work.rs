@@ -119,7 +119,7 @@ impl Store {
                LIMIT $5"#,
             workspace.as_uuid(),
             state.map(RunState::as_str) as Option<&str>,
-            after.map(|cursor| cursor.created_at),
+            after.map(|cursor| cursor.key),
             after.map(|cursor| cursor.id),
             limit + 1
         )
@@ -143,7 +143,7 @@ impl Store {
                 Ok(NamedRunRow { run, repository_name: row.name })
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
-        let cursor = |row: &NamedRunRow| Cursor { created_at: row.run.created_at, id: row.run.id.as_uuid() };
+        let cursor = |row: &NamedRunRow| Cursor { key: row.run.created_at, id: row.run.id.as_uuid() };
         Ok(Page::cut(rows, limit, cursor))
     }
 

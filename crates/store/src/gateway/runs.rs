@@ -270,14 +270,14 @@ impl Store {
                LIMIT $5"#,
             workspace.as_uuid(),
             repository.as_uuid(),
-            after.map(|cursor| cursor.created_at),
+            after.map(|cursor| cursor.key),
             after.map(|cursor| cursor.id),
             limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
         let rows = rows.into_iter().map(RunRow::try_from).collect::<Result<Vec<_>, _>>()?;
-        Ok(Page::cut(rows, limit, |row| Cursor { created_at: row.created_at, id: row.id.as_uuid() }))
+        Ok(Page::cut(rows, limit, |row| Cursor { key: row.created_at, id: row.id.as_uuid() }))
     }
 
     /// One run.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::audit::{self, Actor, Entry};
 use super::identity::PrincipalRow;
+use super::{Cursor, Page};
 use crate::{Store, StoreError};
 
 /// How long a session lives.
@@ -197,18 +198,27 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn sessions(&self, user: UserId, life: SessionLife, limit: i64) -> Result<Vec<SessionRow>, StoreError> {
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        life: SessionLife,
+        after: Option<Cursor>,
+        limit: i64,
+    ) -> Result<Page<SessionRow>, StoreError> {
         let rows = sqlx::query!(
             "SELECT session_id, created_at, last_seen_at, expires_at FROM sessions \
              WHERE user_id = $1 AND expires_at > now() AND last_seen_at > now() - make_interval(secs => $2) \
-             ORDER BY created_at DESC, session_id LIMIT $3",
+               AND ($3::timestamptz IS NULL OR created_at < $3 OR (created_at = $3 AND session_id > $4::uuid)) \
+             ORDER BY created_at DESC, session_id LIMIT $5",
             user.as_uuid(),
             f64::from(life.idle_seconds),
-            limit
+            after.map(|cursor| cursor.key),
+            after.map(|cursor| cursor.id),
+            limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows
+        let rows = rows
             .into_iter()
             .map(|row| SessionRow {
                 id: SessionId::from_uuid(row.session_id),
@@ -216,7 +226,8 @@ impl Store {
                 last_seen_at: row.last_seen_at,
                 expires_at: row.expires_at,
             })
-            .collect())
+            .collect();
+        Ok(Page::cut(rows, limit, |row: &SessionRow| Cursor { key: row.created_at, id: row.id.as_uuid() }))
     }
 
     /// Ends a session of a user. Says whether there was one.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::audit::{self, Actor, Entry};
 use super::idempotency::{self, Once};
 use super::identity::NewToken;
+use super::{Cursor, Page};
 use crate::{Store, StoreError};
 
 /// A token without its secret.
@@ -81,17 +82,20 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub async fn tokens(&self, user: UserId, limit: i64) -> Result<Vec<TokenRow>, StoreError> {
+    pub async fn tokens(&self, user: UserId, after: Option<Cursor>, limit: i64) -> Result<Page<TokenRow>, StoreError> {
         let rows = sqlx::query!(
             "SELECT token_id, name, scopes, created_at, expires_at, last_used_at FROM tokens \
              WHERE user_id = $1 AND expires_at > now() - interval '30 days' \
-             ORDER BY created_at DESC, token_id LIMIT $2",
+               AND ($2::timestamptz IS NULL OR created_at < $2 OR (created_at = $2 AND token_id > $3::uuid)) \
+             ORDER BY created_at DESC, token_id LIMIT $4",
             user.as_uuid(),
-            limit
+            after.map(|cursor| cursor.key),
+            after.map(|cursor| cursor.id),
+            limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows
+        let rows = rows
             .into_iter()
             .map(|row| TokenRow {
                 id: TokenId::from_uuid(row.token_id),
@@ -101,7 +105,8 @@ impl Store {
                 expires_at: row.expires_at,
                 last_used_at: row.last_used_at,
             })
-            .collect())
+            .collect();
+        Ok(Page::cut(rows, limit, |row: &TokenRow| Cursor { key: row.created_at, id: row.id.as_uuid() }))
     }
 
     /// Forgets a token of a user, and with it the sessions that it opened. Says whether there was one.

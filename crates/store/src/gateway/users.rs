@@ -191,14 +191,14 @@ impl Store {
                AND ($2::timestamptz IS NULL OR created_at < $2 OR (created_at = $2 AND user_id > $3::uuid)) \
              ORDER BY created_at DESC, user_id LIMIT $4",
             workspace.as_uuid(),
-            after.map(|cursor| cursor.created_at),
+            after.map(|cursor| cursor.key),
             after.map(|cursor| cursor.id),
             limit + 1
         )
         .fetch_all(&self.pool)
         .await?;
         let rows = rows.into_iter().map(UserRow::from).collect();
-        Ok(Page::cut(rows, limit, |row: &UserRow| Cursor { created_at: row.created_at, id: row.id.as_uuid() }))
+        Ok(Page::cut(rows, limit, |row: &UserRow| Cursor { key: row.created_at, id: row.id.as_uuid() }))
     }
 
     /// One user of a workspace.

@@ -10,7 +10,7 @@ use super::audit::{self, Actor, Entry};
 use super::idempotency::{self, Once};
 use super::run_create::{IfQueued, create_run, documents_of};
 use super::runs::{NewDocument, NewRun, Versions, record_start};
-use super::{OutboxBody, RunStart};
+use super::{Cursor, OutboxBody, Page, RunStart};
 use crate::{Store, StoreError};
 
 /// A hook.
@@ -150,18 +150,24 @@ impl Store {
         &self,
         workspace: WorkspaceId,
         repository: RepositoryId,
+        after: Option<Cursor>,
         limit: i64,
-    ) -> Result<Vec<WebhookRow>, StoreError> {
-        Ok(sqlx::query_as!(
+    ) -> Result<Page<WebhookRow>, StoreError> {
+        let rows = sqlx::query_as!(
             WebhookRow,
             "SELECT webhook_id AS id, provider, generation, created_at, renewed_at, last_delivery_at, last_status \
-             FROM webhooks WHERE workspace_id = $1 AND repository_id = $2 ORDER BY created_at, webhook_id LIMIT $3",
+             FROM webhooks WHERE workspace_id = $1 AND repository_id = $2 \
+               AND ($3::timestamptz IS NULL OR (created_at, webhook_id) > ($3, $4::uuid)) \
+             ORDER BY created_at, webhook_id LIMIT $5",
             workspace.as_uuid(),
             repository.as_uuid(),
-            limit
+            after.map(|cursor| cursor.key),
+            after.map(|cursor| cursor.id),
+            limit + 1
         )
         .fetch_all(&self.pool)
-        .await?)
+        .await?;
+        Ok(Page::cut(rows, limit, |row| Cursor { key: row.created_at, id: row.id }))
     }
 
     /// Gives a hook the next secret. `None` if there is no such hook.

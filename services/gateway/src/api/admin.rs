@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
+use super::list::Limit;
 use super::{ApiError, App, Tag};
 use crate::domain::letter;
 
@@ -134,15 +135,11 @@ impl AdminApi {
         &self,
         auth: Auth,
         /// At most this many, up to 100; 25 if absent.
-        limit: Query<Option<u32>>,
+        limit: Query<Option<Limit<MAX_LIMIT>>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<DeadLetterList>, ApiError> {
-        let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            let detail = format!("`limit` must be between 1 and {MAX_LIMIT}.");
-            return Err(ApiError::bad_request("bad_limit", detail));
-        }
+        let limit = Limit::or(limit.0, DEFAULT_LIMIT)?;
         let from: u64 = cursor.0.as_deref().unwrap_or("1").parse().map_err(|_| {
             ApiError::bad_request("bad_cursor", "`cursor` is none of ours. Use `next_cursor` of the page before.")
         })?;

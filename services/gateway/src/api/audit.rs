@@ -9,7 +9,7 @@ use poem_openapi::{Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::Auth;
-use super::repositories::page_of;
+use super::list::{PageLimit, page_of};
 use super::{ApiError, App, Tag};
 use crate::domain::cursor;
 
@@ -85,7 +85,7 @@ impl AuditApi {
         /// Only what was done to the thing of this identifier.
         object: Query<Option<String>>,
         /// At most this many, up to 200; 50 if absent.
-        limit: Query<Option<u32>>,
+        limit: Query<Option<PageLimit>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<AuditPage>, ApiError> {

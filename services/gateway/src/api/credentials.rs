@@ -5,7 +5,7 @@ use caffeine_sealed::{Binding, Secret, SecretKind, seal};
 use caffeine_store::StoreError;
 use caffeine_store::gateway::{CredentialRow, NewCredential};
 use chrono::{DateTime, Utc};
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Deserialize;
@@ -13,13 +13,12 @@ use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
 use super::body::Body;
+use super::list::{PageLimit, page_of};
 use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
 use crate::domain::credential::{self, CredentialError, Given};
-
-/// How many credentials an answer holds.
-const MAX_ROWS: i64 = 500;
+use crate::domain::cursor;
 
 pub(crate) struct CredentialsApi {
     pub(crate) app: App,
@@ -95,10 +94,13 @@ struct Credential {
     repositories: u64,
 }
 
-/// All credentials of the workspace.
+/// A page of the workspace's credentials.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct CredentialList {
     items: Vec<Credential>,
+    /// Give it as `cursor` to read on; absent at the end.
+    next_cursor: Option<String>,
 }
 
 #[derive(ApiResponse)]
@@ -170,9 +172,20 @@ impl CredentialsApi {
     ///
     /// By name, without their secrets.
     #[oai(path = "/credentials", method = "get", operation_id = "list_credentials")]
-    async fn list(&self, auth: Auth) -> Result<Json<CredentialList>, ApiError> {
-        let rows = self.app.store.credentials(auth.0.workspace, MAX_ROWS).await?;
-        Ok(Json(CredentialList { items: rows.into_iter().map(Credential::from).collect() }))
+    async fn list(
+        &self,
+        auth: Auth,
+        /// At most this many, up to 200; 50 if absent.
+        limit: Query<Option<PageLimit>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<CredentialList>, ApiError> {
+        let (after, limit) = page_of(cursor.0.as_deref(), limit.0)?;
+        let page = self.app.store.credentials(auth.0.workspace, after, limit).await?;
+        Ok(Json(CredentialList {
+            items: page.items.into_iter().map(Credential::from).collect(),
+            next_cursor: page.next.map(cursor::encode),
+        }))
     }
 
     /// Replace a credential's secret

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::auth::Auth;
 use super::conditional::{REVALIDATE, etag, is_known};
-use super::repositories::page_of;
+use super::list::{PageLimit, page_of};
 use super::{ApiError, App, Tag};
 use crate::domain::cursor;
 
@@ -159,7 +159,7 @@ impl DocumentsApi {
         auth: Auth,
         repository: Path<Uuid>,
         /// At most this many, up to 200; 50 if absent.
-        limit: Query<Option<u32>>,
+        limit: Query<Option<PageLimit>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<DocumentList>, ApiError> {

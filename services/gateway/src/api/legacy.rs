@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::auth::Auth;
 use super::body::Body;
-use super::repositories::page_of;
+use super::list::{PageLimit, page_of};
 use super::{ApiError, App, Tag};
 use crate::domain::legacy;
 
@@ -69,8 +69,8 @@ impl LegacyApi {
     ///
     /// The 200 newest. Use `GET /api/v1/repositories`.
     #[oai(path = "/", method = "get", operation_id = "legacy_list_repositories", deprecated)]
-    async fn list(&self, auth: Auth, limit: Query<Option<u32>>) -> Result<Json<Vec<Repo>>, ApiError> {
-        let (after, limit) = page_of(None, limit.0.or(Some(crate::domain::cursor::MAX_LIMIT)))?;
+    async fn list(&self, auth: Auth, limit: Query<Option<PageLimit>>) -> Result<Json<Vec<Repo>>, ApiError> {
+        let (after, limit) = page_of(None, limit.0.or(Some(PageLimit::MOST)))?;
         let page = self.app.store.repositories(auth.0.workspace, after, limit).await?;
         Ok(Json(page.items.into_iter().map(Repo::from).collect()))
     }

@@ -12,6 +12,7 @@ mod documents;
 mod headers;
 mod hooks;
 mod legacy;
+mod list;
 mod login;
 mod once;
 mod previews;

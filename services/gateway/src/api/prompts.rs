@@ -4,7 +4,7 @@ use caffeine_model::TemplateId;
 use caffeine_store::StoreError;
 use caffeine_store::gateway::{NewVersion, TemplateRow, VersionRow};
 use chrono::{DateTime, Utc};
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Deserialize;
@@ -12,26 +12,27 @@ use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
 use super::body::Body;
+use super::list::{PageLimit, page_of};
 use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
-use crate::domain::template;
+use crate::domain::{cursor, template};
 
-/// How many templates and versions an answer holds.
-const MAX_ROWS: i64 = 200;
-
-/// How many versions an answer holds.
-const MAX_VERSIONS: i64 = 1_000;
+/// How many versions a template is shown with.
+const MAX_VERSIONS: i64 = 200;
 
 pub(crate) struct PromptsApi {
     pub(crate) app: App,
 }
 
-/// The versions of a template.
+/// A page of the versions of a template.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct VersionList {
     /// Newest first.
     items: Vec<TemplateVersion>,
+    /// Give it as `cursor` to read on; absent at the end.
+    next_cursor: Option<String>,
 }
 
 /// A template to be made.
@@ -72,7 +73,7 @@ struct Template {
     created_at: DateTime<Utc>,
     /// Number of the latest version.
     latest_version: u32,
-    /// The latest versions, newest first; absent in lists.
+    /// The latest versions, 200 at most, newest first; absent in lists. `GET …/versions` reads on.
     versions: Option<Vec<TemplateVersion>>,
 }
 
@@ -90,10 +91,13 @@ pub(crate) struct TemplateVersion {
     author: Option<String>,
 }
 
-/// All templates.
+/// A page of templates.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct TemplateList {
     items: Vec<Template>,
+    /// Give it as `cursor` to read on; absent at the end.
+    next_cursor: Option<String>,
 }
 
 #[derive(ApiResponse)]
@@ -136,9 +140,20 @@ impl PromptsApi {
     ///
     /// Your own and the built-in ones, by name.
     #[oai(path = "/prompts", method = "get", operation_id = "list_prompts")]
-    async fn list(&self, auth: Auth) -> Result<Json<TemplateList>, ApiError> {
-        let rows = self.app.store.templates(auth.0.workspace, MAX_ROWS).await?;
-        Ok(Json(TemplateList { items: rows.into_iter().map(Template::from).collect() }))
+    async fn list(
+        &self,
+        auth: Auth,
+        /// At most this many, up to 200; 50 if absent.
+        limit: Query<Option<PageLimit>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<TemplateList>, ApiError> {
+        let (after, limit) = page_of(cursor.0.as_deref(), limit.0)?;
+        let page = self.app.store.templates(auth.0.workspace, after, limit).await?;
+        Ok(Json(TemplateList {
+            items: page.items.into_iter().map(Template::from).collect(),
+            next_cursor: page.next.map(cursor::encode),
+        }))
     }
 
     /// Make a prompt template
@@ -181,10 +196,22 @@ impl PromptsApi {
     ///
     /// Newest first.
     #[oai(path = "/prompts/:template/versions", method = "get", operation_id = "list_prompt_versions")]
-    async fn versions(&self, auth: Auth, template: Path<Uuid>) -> Result<Json<VersionList>, ApiError> {
+    async fn versions(
+        &self,
+        auth: Auth,
+        template: Path<Uuid>,
+        /// At most this many, up to 200; 50 if absent.
+        limit: Query<Option<PageLimit>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<VersionList>, ApiError> {
+        let (after, limit) = page_of(cursor.0.as_deref(), limit.0)?;
         let id = self.visible(&auth.0, template.0).await?;
-        let rows = self.app.store.template_versions(id, None, MAX_VERSIONS).await?;
-        Ok(Json(VersionList { items: rows.into_iter().map(TemplateVersion::from).collect() }))
+        let page = self.app.store.template_versions(id, after, limit).await?;
+        Ok(Json(VersionList {
+            items: page.items.into_iter().map(TemplateVersion::from).collect(),
+            next_cursor: page.next.map(cursor::encode),
+        }))
     }
 
     /// Get a version of a prompt template
@@ -199,7 +226,7 @@ impl PromptsApi {
         let missing = || ApiError::not_found("version");
         let id = self.visible(&auth.0, template.0).await?;
         let number = i32::try_from(number.0).map_err(|_| missing())?;
-        let row = self.app.store.template_versions(id, Some(number), 1).await?.into_iter().next();
+        let row = self.app.store.template_version(id, number).await?;
         row.map(|row| Json(row.into())).ok_or_else(missing)
     }
 
@@ -240,8 +267,8 @@ impl PromptsApi {
 
     async fn view(&self, who: &Principal, id: TemplateId) -> Result<Template, ApiError> {
         let row = self.app.store.template(who.workspace, id).await?.ok_or_else(|| ApiError::not_found("template"))?;
-        let versions = self.app.store.template_versions(id, None, MAX_ROWS).await?;
-        let versions = versions.into_iter().map(TemplateVersion::from).collect();
+        let versions = self.app.store.template_versions(id, None, MAX_VERSIONS).await?;
+        let versions = versions.items.into_iter().map(TemplateVersion::from).collect();
         Ok(Template { versions: Some(versions), ..Template::from(row) })
     }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::auth::{Auth, Principal};
 use super::body::Body;
+use super::list::{PageLimit, page_of};
 use super::once::once;
 use super::runs_view::Run;
 use super::{ApiError, App, Tag};
@@ -191,7 +192,7 @@ impl RepositoriesApi {
         &self,
         auth: Auth,
         /// At most this many, up to 200; 50 if absent.
-        limit: Query<Option<u32>>,
+        limit: Query<Option<PageLimit>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RepositoryPage>, ApiError> {
@@ -226,26 +227,6 @@ impl RepositoriesApi {
         let body = DeletedRepository { id: repository.0, status: "deleting".to_owned() };
         Ok(DeleteResponse::Deleting(Json(body)))
     }
-}
-
-/// Reads the parameters of a list.
-pub(crate) fn page_of(
-    text: Option<&str>,
-    limit: Option<u32>,
-) -> Result<(Option<caffeine_store::gateway::Cursor>, i64), ApiError> {
-    let after = text
-        .map(|text| {
-            cursor::decode(text).ok_or_else(|| {
-                ApiError::bad_request("bad_cursor", "`cursor` is none of ours. Use `next_cursor` of the page before.")
-            })
-        })
-        .transpose()?;
-    let limit = limit.unwrap_or(cursor::DEFAULT_LIMIT);
-    if !(1..=cursor::MAX_LIMIT).contains(&limit) {
-        let detail = format!("`limit` must be between 1 and {}.", cursor::MAX_LIMIT);
-        return Err(ApiError::bad_request("bad_limit", detail));
-    }
-    Ok((after, i64::from(limit)))
 }
 
 impl App {

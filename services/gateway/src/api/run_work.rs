@@ -9,8 +9,9 @@ use poem_openapi::{Enum, Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::list::{PageLimit, page_of};
 use super::once::once;
-use super::repositories::{page_of, run_error};
+use super::repositories::run_error;
 use super::runs::{RunPage, StartResponse};
 use super::runs_view::Run;
 use super::{ApiError, App, Tag};
@@ -108,7 +109,7 @@ impl RunWorkApi {
         /// Only those that are this far.
         state: Query<Option<StateFilter>>,
         /// At most this many, up to 200; 50 if absent.
-        limit: Query<Option<u32>>,
+        limit: Query<Option<PageLimit>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RunPage>, ApiError> {

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::auth::Auth;
 use super::body::Body;
+use super::list::{PageLimit, page_of};
 use super::once::once;
-use super::repositories::{DocumentRequest, page_of, run_error};
+use super::repositories::{DocumentRequest, run_error};
 use super::runs_view::Run;
 use super::stream::{self, RunEvent};
 use super::{ApiError, App, Tag};
@@ -109,7 +110,7 @@ impl RunsApi {
         auth: Auth,
         repository: Path<Uuid>,
         /// At most this many, up to 200; 50 if absent.
-        limit: Query<Option<u32>>,
+        limit: Query<Option<PageLimit>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RunPage>, ApiError> {

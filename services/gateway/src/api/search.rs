@@ -10,6 +10,7 @@ use poem_openapi::{Enum, Object, OpenApi};
 use uuid::Uuid;
 
 use super::auth::Auth;
+use super::list::Limit;
 use super::{ApiError, App, Tag};
 
 /// The longest question in characters.
@@ -103,17 +104,14 @@ impl SearchApi {
         /// One repository; all of the workspace if absent.
         repository: Query<Option<Uuid>>,
         /// At most this many, up to 50; 10 if absent.
-        limit: Query<Option<u32>>,
+        limit: Query<Option<Limit<MAX_LIMIT>>>,
     ) -> Result<Json<SearchResult>, ApiError> {
         let question = q.0.trim().to_owned();
         if question.is_empty() || question.chars().count() > MAX_QUESTION {
             let detail = format!("`q` must have between 1 and {MAX_QUESTION} characters.");
             return Err(ApiError::bad_request("bad_question", detail));
         }
-        let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(ApiError::bad_request("bad_limit", format!("`limit` must be between 1 and {MAX_LIMIT}.")));
-        }
+        let limit = Limit::or(limit.0, DEFAULT_LIMIT)?;
         let repository = match repository.0 {
             Some(id) => Some(self.app.repository(&auth.0, RepositoryId::from_uuid(id)).await?.id),
             None => None,

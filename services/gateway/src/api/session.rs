@@ -7,7 +7,7 @@ use caffeine_store::StoreError;
 use caffeine_store::gateway::{Actor, Entry};
 use chrono::{DateTime, Utc};
 use poem::web::Data;
-use poem_openapi::param::Path;
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Deserialize;
@@ -16,12 +16,11 @@ use uuid::Uuid;
 
 use super::auth::Auth;
 use super::body::Body;
+use super::list::{PageLimit, page_of};
 use super::{ApiError, App, Tag};
+use crate::domain::cursor;
 use crate::domain::role::Scope;
 use crate::identity::Principal;
-
-/// How many sessions an answer holds.
-const MAX_ROWS: i64 = 200;
 
 pub(crate) struct SessionApi {
     pub(crate) app: App,
@@ -91,10 +90,13 @@ struct Session {
     current: bool,
 }
 
-/// One's sessions.
+/// A page of one's sessions.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct SessionList {
     items: Vec<Session>,
+    /// Give it as `cursor` to read on; absent at the end.
+    next_cursor: Option<String>,
 }
 
 #[derive(ApiResponse)]
@@ -204,8 +206,16 @@ impl SessionApi {
     ///
     /// Newest first.
     #[oai(path = "/sessions", method = "get", operation_id = "list_sessions")]
-    async fn list(&self, auth: Auth) -> Result<Json<SessionList>, ApiError> {
-        let rows = self.app.store.sessions(auth.0.user, self.app.identity.settings.life, MAX_ROWS).await?;
+    async fn list(
+        &self,
+        auth: Auth,
+        /// At most this many, up to 200; 50 if absent.
+        limit: Query<Option<PageLimit>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<SessionList>, ApiError> {
+        let (after, limit) = page_of(cursor.0.as_deref(), limit.0)?;
+        let page = self.app.store.sessions(auth.0.user, self.app.identity.settings.life, after, limit).await?;
         let session = |row: caffeine_store::gateway::SessionRow| Session {
             session: row.id.as_uuid(),
             created_at: row.created_at,
@@ -213,7 +223,10 @@ impl SessionApi {
             expires_at: row.expires_at,
             current: auth.0.session == Some(row.id),
         };
-        Ok(Json(SessionList { items: rows.into_iter().map(session).collect() }))
+        Ok(Json(SessionList {
+            items: page.items.into_iter().map(session).collect(),
+            next_cursor: page.next.map(cursor::encode),
+        }))
     }
 
     /// End one of my sessions

@@ -3,7 +3,7 @@
 use caffeine_model::TokenId;
 use caffeine_store::gateway::{NewToken, TokenRow};
 use chrono::{DateTime, Days, SubsecRound as _, Utc};
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use serde::Deserialize;
@@ -11,14 +11,13 @@ use uuid::Uuid;
 
 use super::auth::Auth;
 use super::body::Body;
+use super::list::{PageLimit, page_of};
 use super::once::once;
 use super::repositories::text;
 use super::{ApiError, App, Tag};
 use crate::domain::role::Scope;
-use crate::domain::token;
+use crate::domain::{cursor, token};
 
-/// How many tokens an answer holds.
-const MAX_ROWS: i64 = 200;
 /// The longest life of a token.
 const MAX_DAYS: u32 = 365;
 
@@ -75,10 +74,13 @@ struct ApiToken {
     last_used_at: Option<DateTime<Utc>>,
 }
 
-/// One's tokens.
+/// A page of one's tokens.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct TokenList {
     items: Vec<ApiToken>,
+    /// Give it as `cursor` to read on; absent at the end.
+    next_cursor: Option<String>,
 }
 
 /// A token that was just made.
@@ -127,9 +129,20 @@ impl TokensApi {
     ///
     /// Newest first; those that have expired for a month at most.
     #[oai(path = "/tokens", method = "get", operation_id = "list_tokens")]
-    async fn list(&self, auth: Auth) -> Result<Json<TokenList>, ApiError> {
-        let rows = self.app.store.tokens(auth.0.user, MAX_ROWS).await?;
-        Ok(Json(TokenList { items: rows.into_iter().map(ApiToken::from).collect() }))
+    async fn list(
+        &self,
+        auth: Auth,
+        /// At most this many, up to 200; 50 if absent.
+        limit: Query<Option<PageLimit>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<TokenList>, ApiError> {
+        let (after, limit) = page_of(cursor.0.as_deref(), limit.0)?;
+        let page = self.app.store.tokens(auth.0.user, after, limit).await?;
+        Ok(Json(TokenList {
+            items: page.items.into_iter().map(ApiToken::from).collect(),
+            next_cursor: page.next.map(cursor::encode),
+        }))
     }
 
     /// Make an API token

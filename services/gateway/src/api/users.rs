@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::auth::Auth;
 use super::body::Body;
-use super::repositories::page_of;
+use super::list::{PageLimit, page_of};
 use super::{ApiError, App, Tag};
 use crate::domain::cursor;
 use crate::domain::role::Role;
@@ -141,7 +141,7 @@ impl UsersApi {
         &self,
         auth: Auth,
         /// At most this many, up to 200; 50 if absent.
-        limit: Query<Option<u32>>,
+        limit: Query<Option<PageLimit>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<UserPage>, ApiError> {

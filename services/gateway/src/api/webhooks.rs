@@ -3,7 +3,7 @@
 use caffeine_model::{RepositoryId, WebhookId};
 use caffeine_store::gateway::WebhookRow;
 use chrono::{DateTime, Utc};
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use serde::Deserialize;
@@ -11,12 +11,11 @@ use uuid::Uuid;
 
 use super::auth::Auth;
 use super::body::Body;
+use super::list::{PageLimit, page_of};
 use super::once::once;
 use super::{ApiError, App, Tag};
+use crate::domain::cursor;
 use crate::domain::webhook::{Provider, WebhookKey};
-
-/// How many hooks of a repository are answered.
-const MAX_ROWS: i64 = 200;
 
 pub(crate) struct WebhooksApi {
     pub(crate) app: App,
@@ -59,11 +58,14 @@ struct Webhook {
     last_status: Option<u16>,
 }
 
-/// The hooks of a repository.
+/// A page of the hooks of a repository.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 struct WebhookList {
     /// The oldest first.
     items: Vec<Webhook>,
+    /// Give it as `cursor` to read on; absent at the end.
+    next_cursor: Option<String>,
 }
 
 #[derive(ApiResponse)]
@@ -131,12 +133,24 @@ impl WebhooksApi {
 
     /// List webhooks
     ///
-    /// Without their secrets.
+    /// The oldest first, without their secrets.
     #[oai(path = "/repositories/:repository/webhooks", method = "get", operation_id = "list_webhooks")]
-    async fn list(&self, auth: Auth, repository: Path<Uuid>) -> Result<Json<WebhookList>, ApiError> {
+    async fn list(
+        &self,
+        auth: Auth,
+        repository: Path<Uuid>,
+        /// At most this many, up to 200; 50 if absent.
+        limit: Query<Option<PageLimit>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<WebhookList>, ApiError> {
+        let (after, limit) = page_of(cursor.0.as_deref(), limit.0)?;
         let repository = self.app.repository(&auth.0, RepositoryId::from_uuid(repository.0)).await?;
-        let rows = self.app.store.webhooks(auth.0.workspace, repository.id, MAX_ROWS).await?;
-        Ok(Json(WebhookList { items: rows.into_iter().map(Webhook::from).collect() }))
+        let page = self.app.store.webhooks(auth.0.workspace, repository.id, after, limit).await?;
+        Ok(Json(WebhookList {
+            items: page.items.into_iter().map(Webhook::from).collect(),
+            next_cursor: page.next.map(cursor::encode),
+        }))
     }
 
     /// Renew a webhook's secret

@@ -14,6 +14,7 @@ mod documents;
 mod endings;
 mod fixture;
 mod limits;
+mod lists;
 mod matrix;
 mod oidc;
 mod oidc_mock;
