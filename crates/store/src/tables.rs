@@ -11,7 +11,8 @@ pub struct TableSpec {
     pub writer: Option<Service>,
     /// Other services that read it.
     pub readers: &'static [Service],
-    /// Rows are added and never changed nor removed, not even by the writer.
+    /// Rows are added and never changed nor removed, not even by the writer; at most they go with what they hang on, which
+    /// the database does as the owner.
     pub grows_only: bool,
 }
 
@@ -34,7 +35,7 @@ pub const TABLES: &[TableSpec] = &[
     table("tokens", Gateway, &[]),
     table("repositories", Gateway, &[Cloner, DocWriter, Housekeeper]),
     table("prompt_templates", Gateway, &[]),
-    table("prompt_versions", Gateway, &[]),
+    log("prompt_versions", Gateway),
     table("runs", Gateway, &[Cloner, Chunker, Embedder, DocWriter, Housekeeper]),
     table("run_documents", Gateway, &[]),
     table("run_events", Gateway, &[Housekeeper]),

@@ -136,6 +136,39 @@ async fn nobody_may_do_what_they_do_not_need() {
     println!("{tried} statements tried by six roles, {refused} refused");
 }
 
+#[tokio::test]
+async fn what_grows_only_goes_with_what_it_hangs_on() {
+    let roles = Roles::create().await;
+    let mut gateway = roles.connect(Service::Gateway).await;
+    let rows = "INSERT INTO workspaces (workspace_id, name) VALUES (md5('w')::uuid, 'w'); \
+        INSERT INTO users (user_id, workspace_id, display_name, role) \
+            VALUES (md5('u')::uuid, md5('w')::uuid, 'u', 'author'); \
+        INSERT INTO prompt_templates (template_id, workspace_id, name) VALUES (md5('t')::uuid, md5('w')::uuid, 't'); \
+        INSERT INTO prompt_versions (template_version_id, template_id, number, system, body, author_id) \
+            SELECT md5('v' || n)::uuid, md5('t')::uuid, n, '', '{code}', md5('u')::uuid FROM generate_series(1, 3) n";
+    gateway.execute(rows).await.unwrap();
+    for statement in [
+        "UPDATE prompt_versions SET body = 'other {code}'",
+        "UPDATE prompt_versions SET author_id = NULL",
+        "DELETE FROM prompt_versions",
+        "SELECT FROM prompt_versions FOR UPDATE",
+        "TRUNCATE prompt_versions",
+    ] {
+        let error = gateway.execute(statement).await.unwrap_err();
+        let code = error.as_database_error().and_then(|error| error.code().map(String::from));
+        assert_eq!(code.as_deref(), Some(DENIED), "{statement}: {error}");
+        assert!(error.to_string().contains("permission denied"), "by rights, before any trigger: {error}");
+    }
+    let mut left = async |statement: &str| {
+        gateway.execute(AssertSqlSafe(statement.to_owned())).await.unwrap();
+        let count = "SELECT count(*), count(author_id) FROM prompt_versions WHERE template_id = md5('t')::uuid";
+        sqlx::query_as::<_, (i64, i64)>(count).fetch_one(&mut gateway).await.unwrap()
+    };
+    assert_eq!(left("SELECT 1").await, (3, 3));
+    assert_eq!(left("DELETE FROM users WHERE user_id = md5('u')::uuid").await, (3, 0), "they outlive their author");
+    assert_eq!(left("DELETE FROM prompt_templates WHERE template_id = md5('t')::uuid").await, (0, 0));
+}
+
 async fn first_column(roles: &Roles, table: &str) -> String {
     sqlx::query_scalar(
         "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 ORDER BY attnum LIMIT 1",
