@@ -21,7 +21,8 @@ export interface paths {
         /**
          * Add a repository (older call)
          * @deprecated
-         * @description Use `POST /api/v1/repositories`.
+         * @description Use `POST /api/v1/repositories`. It takes no `Idempotency-Key`: a repository is known by its address, so a repeat
+         *     adds none. It asks for another run, of which at most one waits.
          */
         post: operations["legacy_add_repository"];
         delete?: never;
@@ -106,7 +107,8 @@ export interface paths {
         put?: never;
         /**
          * Send a dead letter again
-         * @description Into its run if that still works; else a new run of the repository is asked for. Then the letter is removed.
+         * @description Into its run if that still works; else a new run of the repository is asked for. Then the letter is removed. It
+         *     takes no `Idempotency-Key`: a letter is sent once and is then gone, so a repeat does nothing more.
          */
         post: operations["redeliver_dead_letter"];
         delete?: never;
@@ -769,6 +771,7 @@ export interface paths {
         /**
          * Sign in with an API token
          * @description For browsers: answers with a cookie. The session ends with the token at the latest and may do what the token may.
+         *     It takes no `Idempotency-Key`: a repeat opens another session, and one whose cookie was lost ends unused.
          */
         post: operations["open_session"];
         /** Sign out */
@@ -7605,7 +7608,13 @@ export interface operations {
     renew_webhook_secret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description A repeat of the request with the same key within a day renews nothing and is answered alike. Without a key it
+                 *     would renew once more, and what the git host signs with would be refused from then on.
+                 */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 repository: string;
                 webhook: string;

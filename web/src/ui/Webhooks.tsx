@@ -34,13 +34,11 @@ export function Webhooks({ repository }: { repository: string }) {
     onSuccess: renew,
     onError: notifyProblem,
   });
-  const renewSecret = useMutation({
-    mutationFn: (id: string) =>
-      data(
-        api.POST('/api/v1/repositories/{repository}/webhooks/{webhook}/secret', {
-          params: { path: { repository, webhook: id } },
-        }),
-      ),
+  const renewSecret = useOnce({
+    send: (header, id: string) => {
+      const params = { path: { repository, webhook: id }, header: header({ repository, renew: id }) };
+      return data(api.POST('/api/v1/repositories/{repository}/webhooks/{webhook}/secret', { params }));
+    },
     onSuccess: renew,
     onError: notifyProblem,
   });

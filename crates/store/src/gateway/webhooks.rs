@@ -170,7 +170,7 @@ impl Store {
         Ok(Page::cut(rows, limit, |row| Cursor { key: row.created_at, id: row.id }))
     }
 
-    /// Gives a hook the next secret. `None` if there is no such hook.
+    /// Gives a hook the next secret, once. `None` if there is no such hook.
     ///
     /// # Errors
     /// If the database refuses.
@@ -179,8 +179,12 @@ impl Store {
         by: &Actor,
         repository: RepositoryId,
         id: WebhookId,
+        once: Option<&Once>,
     ) -> Result<Option<WebhookRow>, StoreError> {
         let mut tx = self.pool.begin().await?;
+        if let Some(made) = idempotency::made(&mut tx, once).await? {
+            return webhook(&mut tx, by.workspace, WebhookId::from_uuid(made)).await;
+        }
         let row = sqlx::query_as!(
             WebhookRow,
             "UPDATE webhooks SET generation = generation + 1, renewed_at = now() \
@@ -193,6 +197,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         if row.is_some() {
+            idempotency::remember(&mut tx, by.workspace, once, &id.as_uuid()).await?;
             audit::append(&mut tx, by, about("webhook.secret_renewed", id, json!({}))).await?;
         }
         tx.commit().await?;

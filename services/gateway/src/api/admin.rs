@@ -166,7 +166,8 @@ impl AdminApi {
 
     /// Send a dead letter again
     ///
-    /// Into its run if that still works; else a new run of the repository is asked for. Then the letter is removed.
+    /// Into its run if that still works; else a new run of the repository is asked for. Then the letter is removed. It
+    /// takes no `Idempotency-Key`: a letter is sent once and is then gone, so a repeat does nothing more.
     #[oai(path = "/dead-letters/:letter/redeliver", method = "post", operation_id = "redeliver_dead_letter")]
     async fn redeliver(&self, auth: Auth, letter: Path<u64>) -> Result<SettleResponse, ApiError> {
         let letter = self.find(&auth.0, letter.0).await?;

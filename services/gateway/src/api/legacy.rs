@@ -59,7 +59,8 @@ enum AddResponse {
 impl LegacyApi {
     /// Add a repository (older call)
     ///
-    /// Use `POST /api/v1/repositories`.
+    /// Use `POST /api/v1/repositories`. It takes no `Idempotency-Key`: a repository is known by its address, so a repeat
+    /// adds none. It asks for another run, of which at most one waits.
     #[oai(path = "/", method = "post", operation_id = "legacy_add_repository", deprecated)]
     async fn add(&self, auth: Auth, body: Body<AddRepo>) -> Result<AddResponse, ApiError> {
         Ok(AddResponse::Accepted(Json(self.app.add_by_url(&auth.0, body.0.url).await?.into())))

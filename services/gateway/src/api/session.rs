@@ -161,6 +161,7 @@ impl SessionApi {
     /// Sign in with an API token
     ///
     /// For browsers: answers with a cookie. The session ends with the token at the latest and may do what the token may.
+    /// It takes no `Idempotency-Key`: a repeat opens another session, and one whose cookie was lost ends unused.
     #[oai(path = "/session", method = "post", operation_id = "open_session")]
     async fn open(&self, ip: Data<&Option<IpAddr>>, body: Body<OpenSession>) -> Result<OpenResponse, ApiError> {
         let identity = &self.app.identity;

@@ -161,11 +161,23 @@ impl WebhooksApi {
         method = "post",
         operation_id = "renew_webhook_secret"
     )]
-    async fn renew(&self, auth: Auth, repository: Path<Uuid>, webhook: Path<Uuid>) -> Result<Json<Webhook>, ApiError> {
+    async fn renew(
+        &self,
+        auth: Auth,
+        repository: Path<Uuid>,
+        webhook: Path<Uuid>,
+        /// A repeat of the request with the same key within a day renews nothing and is answered alike. Without a key it
+        /// would renew once more, and what the git host signs with would be refused from then on.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+    ) -> Result<Json<Webhook>, ApiError> {
         let missing = || ApiError::not_found("webhook");
         let key = self.key()?;
+        let path = [repository.0, webhook.0];
+        let once = once(&auth.0, &idempotency_key, "renew_webhook_secret", &path, &None::<String>)?;
         let (repository, id) = (RepositoryId::from_uuid(repository.0), WebhookId::from_uuid(webhook.0));
-        let row = self.app.store.renew_webhook(&auth.0.actor(), repository, id).await?.ok_or_else(missing)?;
+        let renewed = self.app.store.renew_webhook(&auth.0.actor(), repository, id, once.as_ref()).await?;
+        let row = renewed.ok_or_else(missing)?;
         let provider = Provider::from_word(&row.provider).ok_or_else(ApiError::internal)?;
         tracing::info!(webhook_id = %id, generation = row.generation, user_id = %auth.0.user, "webhook renewed");
         Ok(Json(with_secret(key, provider, row)))

@@ -102,6 +102,28 @@ async fn a_repeat_makes_nothing_and_is_answered_alike() {
 }
 
 #[tokio::test]
+async fn a_secret_is_renewed_once() {
+    let fixture = Fixture::start().await;
+    let (scope, _) = fixture.add("https://git.example/a").await;
+    let hooks = format!("/api/v1/repositories/{}/webhooks", scope.repository);
+    let (_, made) = fixture.post(&hooks, &json!({ "provider": "gitea" })).await;
+    let path = format!("{hooks}/{}/secret", id(&made, "/webhook"));
+    let renew = async |key: &str| {
+        let (status, renewed) = post(&fixture, &path, key, &json!({})).await;
+        assert_eq!(status, 200, "{renewed}");
+        renewed["secret"].as_str().unwrap().to_owned()
+    };
+    let first = renew("k").await;
+    assert_eq!(renew("k").await, first);
+    assert_eq!(count(&fixture, "SELECT generation::bigint FROM webhooks").await, 2);
+    let renewals = "SELECT count(*) FROM audit_entries WHERE action = 'webhook.secret_renewed'";
+    assert_eq!(count(&fixture, renewals).await, 1);
+    assert_ne!(renew("l").await, first);
+    assert_eq!(count(&fixture, "SELECT generation::bigint FROM webhooks").await, 3);
+    fixture.stop().await;
+}
+
+#[tokio::test]
 async fn keys_are_of_a_user_and_of_a_day() {
     let fixture = Fixture::start().await;
     let body = json!({ "name": "mine", "system": "", "body": "{code}" });

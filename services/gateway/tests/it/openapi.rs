@@ -43,6 +43,28 @@ fn every_operation_is_described() {
     }
 }
 
+/// Operations that are asked for with POST and make nothing that a repeat would make twice.
+const MAKE_NOTHING: &[&str] = &["test_connection", "cancel_run", "preview_prompt"];
+
+#[test]
+fn what_makes_something_takes_a_key_or_says_why_not() {
+    let document: Value = serde_json::from_str(&caffeine_gateway::openapi_json()).unwrap();
+    let (mut taken, mut explained) = (0, 0);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some(operation) = item.get("post") else { continue };
+        if MAKE_NOTHING.contains(&operation["operationId"].as_str().unwrap()) {
+            continue;
+        }
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let takes = parameters.into_iter().any(|parameter| parameter["name"] == "Idempotency-Key");
+        let explains = operation["description"].as_str().is_some_and(|text| text.contains("no `Idempotency-Key`: "));
+        assert!(takes != explains, "POST {path} takes an Idempotency-Key, or says why it needs none");
+        taken += u32::from(takes);
+        explained += u32::from(explains);
+    }
+    assert!(taken >= 9 && explained >= 3, "{taken} {explained}");
+}
+
 #[tokio::test]
 async fn the_served_document_is_the_committed_one() {
     let fixture = Fixture::start().await;
