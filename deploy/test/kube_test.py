@@ -3,7 +3,7 @@
 The objects are those of `helm template` with ci/minimal-values.yaml. podman knows Deployments, Pods, ConfigMaps
 but no Jobs: migrate and provision run as Pods with the Jobs' templates; files of Secrets are laid out here. Broker and database stand beside them. Then
 
-1. a repository is documented through the gateway's pod;
+1. a repository is documented through the frontend's pod, and a page of it read: nginx in its plain mode, before the gateway;
 2. while three repositories are worked on, a second pod of every stage is started and the first one terminated. Nothing may
    be lost or doubled: every row must be as in the undisturbed repository of the same content.
 """
@@ -28,6 +28,7 @@ NETWORK = "caffeine-kube"
 PORT = 18093
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M).group(1)  # type: ignore[union-attr]
 IMAGE = f"localhost/caffeine:{VERSION}"
+GATEWAY = "caffeine-gateway.default.svc.cluster.local"
 STAGES = ("cloner", "chunker", "embedder", "doc-writer")
 # What one repository's rows are, independent of its id. Order does not matter, number and content do.
 ROWS = {
@@ -66,6 +67,7 @@ class Cluster:
                     "image": {"registry": "localhost"},
                     "nats": {"url": "nats://nats:4222", "profile": "embedded"},
                     "settings": {"CAFFEINE_CLONER_ALLOW_HOSTS": "git:8000"},
+                    "frontend": {"enabled": True, "replicas": 1},
                     "gateway": {
                         "sessionKeys": {"secret": "caffeine-session-keys"},
                         "webhookKey": {"secret": "caffeine-webhook-key"},
@@ -184,13 +186,18 @@ class Cluster:
                 container.pop(probe, None)
             # It would also publish every port of a container on the machine.
             container["ports"] = [
-                {**port, "hostPort": PORT} for port in container.pop("ports", []) if port["name"] == "http"
+                {**port, "hostPort": PORT}
+                for port in container.pop("ports", [])
+                if (container["name"], port["name"]) == ("frontend", "http")
             ]
         file = WORK / f"{name}.yaml"
         self.project(item["metadata"]["name"], template["spec"])
         parts = [self.find("ConfigMap", "caffeine-settings"), item]
         file.write_text(yaml.safe_dump_all(parts))
-        podman("play", "kube", "--network", NETWORK, str(file))
+        # The Service's name, as the frontend asks for it.
+        label = template["metadata"].get("labels", {}).get("app.kubernetes.io/component")
+        alias = f":alias={GATEWAY}" if label == "gateway" else ""
+        podman("play", "kube", "--network", NETWORK + alias, str(file))
         pod = item["metadata"]["name"] + ("-pod-0" if item["kind"] == "Deployment" else "")
         if (
             not podman("pod", "exists", pod, check=False)
@@ -220,14 +227,20 @@ class Cluster:
     def start(self, part: str, suffix: str = "") -> None:
         deployment = self.find("Deployment", f"caffeine-{part}")
         deployment["metadata"]["name"] += suffix
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        probes = [container[probe]["httpGet"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
         pod = self.play(part + suffix, deployment)
-        until(f"{part}{suffix} is ready", 60, lambda: '"ready":true' in self.ask(f"{pod}-{part}", "/readyz"))
-        assert self.ask(f"{pod}-{part}", "/livez") == "ok\n"
+        for probe in probes:
+            asked = (f"{pod}-{part}", ports[probe["port"]], probe["path"])
+            until(f"{part}{suffix} answers {probe}", 60, lambda asked=asked: self.ask(*asked) == 200)
 
     @staticmethod
-    def ask(container: str, path: str) -> str:
-        script = f"exec 3<>/dev/tcp/127.0.0.1/9100; printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
-        return podman("exec", container, "bash", "-c", script, check=False).partition("\n\n")[2]
+    def ask(container: str, port: int, path: str) -> int:
+        """The status of an answer, asked in the container as a kubelet asks it."""
+        script = f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
+        found = re.match(r"HTTP/1\.\d (\d+)", podman("exec", container, "bash", "-c", script, check=False))
+        return int(found.group(1)) if found else 0
 
     def terminate(self, part: str) -> float:
         """As a node does it: SIGTERM to the process, its network stays, and the pod's own grace. How long it took."""
@@ -345,9 +358,9 @@ def main() -> None:
         cluster.servers()
         cluster.job("migrate")
         cluster.job("provision")
-        for part in ("gateway", *STAGES, "housekeeper"):
+        for part in ("gateway", *STAGES, "housekeeper", "frontend"):
             cluster.start(part)
-        say(f"migrate and provision done, six Deployments ready in {time.monotonic() - begin:.0f} s")
+        say(f"migrate and provision done, seven Deployments ready in {time.monotonic() - begin:.0f} s")
         client = Client("127.0.0.1", PORT, (cluster.ids / "admin-token").read_text())
         found = client.document("http://git:8000/small.git")
         say(f"a repository was documented: {found['pages']} pages in {found['run']['seconds']:.1f} s")
