@@ -145,7 +145,7 @@ chart-check: setup ## Lint, render and validate the chart; test alerts, dashboar
 	.tools/operate/bin/python deploy/test/observability_test.py
 	.tools/operate/bin/python deploy/test/files_test.py
 
-chart-test: chart-check ## The same, and run the chart's Deployments with podman, one replaced under load (as root)
+chart-test: chart-check web ## The same, and run the chart's Deployments with podman, each replaced under load (as root)
 	deploy/test/setup containers
 	deploy/test/images "$(PROGRAMS)"
 	.tools/operate/bin/python deploy/test/kube_test.py
