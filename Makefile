@@ -142,6 +142,7 @@ chart-check: setup ## Lint, render and validate the chart; test alerts, dashboar
 	[ -n "$(findstring PROGRAMS,$(MAKEOVERRIDES))" ] || cargo build --locked --workspace --bins
 	CAFFEINE="$(PROGRAMS)/caffeine" .tools/operate/bin/python deploy/test/chart_test.py
 	CAFFEINE="$(PROGRAMS)/caffeine" .tools/operate/bin/python deploy/test/chart_hardening_test.py
+	CAFFEINE="$(PROGRAMS)/caffeine" .tools/operate/bin/python deploy/test/examples_test.py
 	.tools/operate/bin/python deploy/test/observability_test.py
 	.tools/operate/bin/python deploy/test/files_test.py
 
