@@ -1,8 +1,10 @@
 //! Rows 8 and 9: the database goes away, is busy, refuses.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use caffeine_e2e::signal;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 
 use crate::faults::report::{Report, Verdict};
 use crate::faults::rng::Rng;
@@ -10,6 +12,10 @@ use crate::faults::world::{DEADLINE, Run, World, until};
 
 /// A scaled outage.
 const AWAY: Duration = Duration::from_secs(6);
+
+/// What each pod's pool has at most, as the stack is set up, and how many pods each service has.
+const CONNECTIONS: i64 = 4;
+const PODS: i64 = 2;
 
 /// Row 8: a fast restart, or an immediate stop that PostgreSQL has to recover from.
 pub(crate) async fn restarts(world: &mut World, rng: &mut Rng, report: &mut Report) -> Verdict {
@@ -55,17 +61,31 @@ pub(crate) async fn presses_back(world: &mut World, _: &mut Rng, report: &mut Re
     verdict = verdict.and(world.verdict_after(1, &runs).await);
     no_attempt_burnt(world, &runs, &mut verdict).await;
 
-    // Whoever writes an analysis or a vector waits, with a connection in hand, until the pools are empty.
-    let mut holder = world.stack.database.pool().acquire().await.expect("a connection");
-    sqlx::raw_sql("BEGIN; LOCK TABLE file_batches, chunk_batches, embedded_versions IN ACCESS EXCLUSIVE MODE")
-        .execute(&mut *holder)
-        .await
-        .expect("tables can be locked");
+    // Whoever writes an analysis or a vector waits, with a connection in hand.
+    let holder = hold(world, "file_batches, chunk_batches, embedded_versions").await;
     let runs = world.submit().await;
     tokio::time::sleep(AWAY * 2).await;
-    sqlx::raw_sql("ROLLBACK").execute(&mut *holder).await.expect("the locks can be let go");
-    drop(holder);
-    report.injected("connections all busy for 12 s");
+    release(holder).await;
+    report.injected("tables locked for 12 s");
+    verdict = verdict.and(world.verdict_after(1, &runs).await);
+    no_attempt_burnt(world, &runs, &mut verdict).await;
+
+    // A gateway works on twice as many transitions at once as it has connections: nobody else gets one.
+    let mut runs = world.submit().await;
+    runs.extend(world.submit_more().await);
+    let holder = hold(world, "run_events").await;
+    let held = Instant::now();
+    let mut waiting = 0;
+    while held.elapsed() < AWAY * 2 {
+        waiting = waiting.max(most_waiting(world).await);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    release(holder).await;
+    report.injected("all connections of gateways busy for 12 s");
+    report.worst("connections of one service's two pods, four each, that waited", waiting as f64);
+    verdict.require(waiting > PODS * (CONNECTIONS - 1), || {
+        format!("at most {waiting} connections of a service waited: no pool of {CONNECTIONS} was surely exhausted")
+    });
     verdict = verdict.and(world.verdict_after(1, &runs).await);
     no_attempt_burnt(world, &runs, &mut verdict).await;
 
@@ -83,6 +103,29 @@ pub(crate) async fn presses_back(world: &mut World, _: &mut Rng, report: &mut Re
         report.injected_times(name, thrown.unsigned_abs());
     }
     verdict
+}
+
+/// Locks tables until [`release`].
+async fn hold(world: &World, tables: &str) -> PoolConnection<Postgres> {
+    let mut holder = world.stack.database.pool().acquire().await.expect("a connection");
+    let lock = format!("BEGIN; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut *holder).await.expect("tables can be locked");
+    holder
+}
+
+async fn release(mut holder: PoolConnection<Postgres>) {
+    sqlx::raw_sql("ROLLBACK").execute(&mut *holder).await.expect("the locks can be let go");
+}
+
+/// The most connections of one service that wait for a lock now.
+async fn most_waiting(world: &World) -> i64 {
+    sqlx::query_scalar(
+        "SELECT coalesce(max(waiting), 0) FROM (SELECT count(*) AS waiting FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event_type = 'Lock' GROUP BY application_name) AS services",
+    )
+    .fetch_one(world.stack.database.pool())
+    .await
+    .expect("the server knows its sessions")
 }
 
 /// Half of the transactions that end a batch, a page or a transition lose.
