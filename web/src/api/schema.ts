@@ -937,15 +937,15 @@ export interface components {
          */
         AddCredential: {
             /** @description Certificates of a private authority, as PEM, if the host's certificate is signed by one. Alone, or beside `token`. */
-            authority?: string;
+            authority?: string | null;
             /** @description The only host it is ever shown to, as `host` or `host:port`. */
             host: string;
             /** @description Shown to people; unique in the workspace. */
             name: string;
             /** @description A deploy key over ssh. */
-            ssh_key?: components["schemas"]["SshKey"] & unknown;
+            ssh_key?: (components["schemas"]["SshKey"] & unknown) | null;
             /** @description A token over https. */
-            token?: components["schemas"]["Token"] & unknown;
+            token?: (components["schemas"]["Token"] & unknown) | null;
         };
         /**
          * AddedRepository
@@ -973,13 +973,13 @@ export interface components {
              * @description Identifier of the credential that its host asks for. Of a repository that is known already it takes the place of
              *     the former.
              */
-            credential?: string;
+            credential?: string | null;
             /** @description What the first run writes; one structural document if absent. */
-            documents?: components["schemas"]["DocumentRequest"][];
+            documents?: components["schemas"]["DocumentRequest"][] | null;
             /** @description Shown to people; the last part of the address if absent. */
-            name?: string;
+            name?: string | null;
             /** @description Branch, tag or full commit id; the default branch if absent. */
-            ref?: string;
+            ref?: string | null;
             /** @description Its `https://` or `http://` address, without credentials; with a credential of the kind `ssh_key`, one over ssh. */
             url: string;
         };
@@ -991,7 +991,7 @@ export interface components {
             /** @description The body, with `{code}` and, if wanted, `{language}`, `{style}` and `{output_language}`. */
             body: string;
             /** @description What it is for. */
-            description?: string;
+            description?: string | null;
             /** @description Unique in the workspace. */
             name: string;
             /** @description The system prompt. */
@@ -1180,9 +1180,9 @@ export interface components {
          */
         ChangeUser: {
             /** @description Whether the user may do anything. Whoever is switched off loses every session. */
-            active?: boolean;
+            active?: boolean | null;
             /** @description Another role. From now on the provider's word about it does not count. */
-            role?: components["schemas"]["UserRole"] & unknown;
+            role?: (components["schemas"]["UserRole"] & unknown) | null;
         };
         /**
          * CitingPage
@@ -1421,18 +1421,18 @@ export interface components {
          */
         DocumentRequest: {
             /** @description The model; the installation's default if absent. */
-            model?: string;
+            model?: string | null;
             /** @description BCP 47 tag of the prose; `en` if absent. */
-            output_language?: string;
+            output_language?: string | null;
             /** @description What to retrieve for `{code}`; the template's name if absent. */
-            query?: string;
+            query?: string | null;
             /** @description Value of `{style}`. */
-            style?: string;
+            style?: string | null;
             /**
              * Format: uuid
              * @description The template; its latest version is used. Needed with `template`.
              */
-            template_id?: string;
+            template_id?: string | null;
             /** @description Who writes it. */
             writer: components["schemas"]["Writer"] & unknown;
         };
@@ -1700,9 +1700,9 @@ export interface components {
             /** @description The body with its placeholders. */
             body: string;
             /** @description The model; the installation's default if absent. */
-            model?: string;
+            model?: string | null;
             /** @description BCP 47 tag of the prose; `en` if absent. */
-            output_language?: string;
+            output_language?: string | null;
             /** @description What to retrieve for `{code}`. */
             query: string;
             /**
@@ -1711,7 +1711,7 @@ export interface components {
              */
             repository: string;
             /** @description Value of `{style}`. */
-            style?: string;
+            style?: string | null;
             /** @description The system prompt. */
             system: string;
         };
@@ -1797,19 +1797,21 @@ export interface components {
          */
         ReplaceCredential: {
             /** @description Certificates of a private authority, as PEM. Alone, or beside `token`. */
-            authority?: string;
+            authority?: string | null;
             /** @description A deploy key over ssh. */
-            ssh_key?: components["schemas"]["SshKey"] & unknown;
+            ssh_key?: (components["schemas"]["SshKey"] & unknown) | null;
             /** @description A token over https. */
-            token?: components["schemas"]["Token"] & unknown;
+            token?: (components["schemas"]["Token"] & unknown) | null;
         };
         /**
          * Repo
          * @description A repository in the words of the older system.
          */
         Repo: {
-            commit?: string;
-            error?: string;
+            /** @description The commit that was read last. */
+            commit: string | null;
+            /** @description Why it failed, if it did. */
+            error: string | null;
             /** Format: uuid */
             id: string;
             /** @description `pending`, `cloning`, `cloned`, `indexing`, `indexed` or `failed`. */
@@ -2082,7 +2084,7 @@ export interface components {
          */
         StartRun: {
             /** @description What it writes; one structural document if absent. */
-            documents?: components["schemas"]["DocumentRequest"][];
+            documents?: components["schemas"]["DocumentRequest"][] | null;
         };
         /**
          * @description How far a run is.
@@ -2197,7 +2199,7 @@ export interface components {
              * Format: uuid
              * @description Identifier of the credential that its host asks for.
              */
-            credential?: string;
+            credential?: string | null;
             /** @description As for adding a repository. */
             url: string;
         };

@@ -11,7 +11,7 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::problem::Problem;
 
@@ -116,9 +116,9 @@ fn pointer(path: &serde_path_to_error::Path) -> Option<String> {
     (!pointer.is_empty()).then_some(pointer)
 }
 
-/// Says in the OpenAPI document what poem has no word for: fields of bodies that are not described are refused. The older
-/// system's calls take them, as they always did.
-pub(crate) fn refuse_unknown_fields(document: &mut Value) {
+/// Says in the OpenAPI document what poem has no word for: fields of bodies that are not described are refused, and what
+/// may be left out may be null. The older system's calls take unknown fields, as they always did.
+pub(crate) fn describe_fields(document: &mut Value) {
     let operations = document["paths"].as_object().into_iter().flatten();
     let ours = operations.filter(|(path, _)| path.starts_with("/api/v1/"));
     let bodies = ours.flat_map(|(_, methods)| methods.as_object().into_iter().flatten());
@@ -130,6 +130,15 @@ pub(crate) fn refuse_unknown_fields(document: &mut Value) {
         names.extend(references(schema));
         if schema["type"] == "object" {
             schema["additionalProperties"] = Value::Bool(false);
+            let required = schema["required"].as_array().cloned().unwrap_or_default();
+            let properties = schema["properties"].as_object_mut().into_iter().flatten();
+            for (_, field) in properties.filter(|(name, _)| !required.iter().any(|one| one == name.as_str())) {
+                // Beside a reference nothing else is read.
+                if field.get("$ref").is_some() {
+                    *field = json!({ "allOf": [field.take()] });
+                }
+                field["nullable"] = Value::Bool(true);
+            }
         }
     }
 }

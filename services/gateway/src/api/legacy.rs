@@ -1,11 +1,16 @@
 //! The calls of the older system, in its words.
 
+use std::borrow::Cow;
+
 use caffeine_model::RepositoryId;
 use caffeine_store::gateway::RepositoryRow;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Deserialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::auth::Auth;
@@ -32,8 +37,54 @@ struct Repo {
     url: String,
     /// `pending`, `cloning`, `cloned`, `indexing`, `indexed` or `failed`.
     status: String,
-    commit: Option<String>,
-    error: Option<String>,
+    /// The commit that was read last.
+    commit: OrNull<String>,
+    /// Why it failed, if it did.
+    error: OrNull<String>,
+}
+
+/// A field that is there even if there is nothing to say, with null: the other calls leave it out.
+#[derive(Debug)]
+struct OrNull<T>(Option<T>);
+
+impl<T: Type> Type for OrNull<T> {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = T::RawValueType;
+
+    type RawElementValueType = T::RawElementValueType;
+
+    fn name() -> Cow<'static, str> {
+        format!("{}_or_null", T::name()).into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref().merge(MetaSchema { nullable: true, ..MetaSchema::ANY })
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
+        self.0.as_raw_value()
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
+        self.0.raw_element_iter()
+    }
+}
+
+impl<T: ParseFromJSON> ParseFromJSON for OrNull<T> {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        Option::parse_from_json(value).map(Self).map_err(ParseError::propagate)
+    }
+}
+
+impl<T: ToJSON> ToJSON for OrNull<T> {
+    fn to_json(&self) -> Option<Value> {
+        self.0.to_json()
+    }
 }
 
 impl From<RepositoryRow> for Repo {
@@ -42,8 +93,8 @@ impl From<RepositoryRow> for Repo {
             id: row.id.as_uuid(),
             url: row.url,
             status: legacy::status(row.latest_state).to_owned(),
-            commit: row.latest_commit,
-            error: row.latest_failure,
+            commit: OrNull(row.latest_commit),
+            error: OrNull(row.latest_failure),
         }
     }
 }

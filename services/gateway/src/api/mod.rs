@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod auth;
 mod body;
+mod bounds;
 mod conditional;
 mod credentials;
 mod diagrams;
@@ -201,7 +202,8 @@ pub fn routes() -> Vec<(&'static str, &'static str)> {
 fn document<T: OpenApi>(service: &OpenApiService<T, ()>) -> String {
     let text = service.spec();
     let Ok(mut document) = serde_json::from_str(&text) else { return text };
-    body::refuse_unknown_fields(&mut document);
+    body::describe_fields(&mut document);
+    bounds::describe(&mut document);
     format!("{document:#}\n")
 }
 

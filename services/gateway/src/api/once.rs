@@ -10,7 +10,7 @@ use super::ApiError;
 use super::auth::Principal;
 
 /// The longest key.
-const MAX_KEY: usize = 255;
+pub(crate) const MAX_KEY: usize = 255;
 
 /// What a request is remembered by, if its sender named it: the sender, the key, and what was asked for.
 ///

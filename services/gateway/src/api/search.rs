@@ -14,7 +14,7 @@ use super::list::Limit;
 use super::{ApiError, App, Tag};
 
 /// The longest question in characters.
-const MAX_QUESTION: usize = 1_000;
+pub(crate) const MAX_QUESTION: usize = 1_000;
 const DEFAULT_LIMIT: u32 = 10;
 const MAX_LIMIT: u32 = 50;
 
