@@ -60,6 +60,10 @@ impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for Body<T> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Box<Problem>> {
+    // The fields of an object would also be taken in the order of their declaration.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(malformed("The body must be an object, not a list.", None));
+    }
     let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
         let is_json = error.inner().is_data();
@@ -211,6 +215,7 @@ mod tests {
             assert_eq!(refused(body), (detail.to_owned(), Some(pointer.to_owned())), "{body}");
         }
         assert_eq!(refused("{}"), ("Missing field `beans`.".to_owned(), None));
+        assert_eq!(refused(" [[], null]"), ("The body must be an object, not a list.".to_owned(), None));
         for body in ["", "{", "{} x", "s3cret", "\u{0}"] {
             let (detail, pointer) = refused(body);
             assert!(detail.starts_with("The body is not JSON: ") || body == "{} x", "{detail}");

@@ -11,7 +11,7 @@ pub(crate) fn describe(document: &mut Value) {
     let operations =
         document["paths"].as_object_mut().into_iter().flatten().filter_map(|(_, item)| item.as_object_mut());
     for operation in operations.flatten().map(|(_, operation)| operation) {
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
             text(parameter);
         }
     }
@@ -43,11 +43,10 @@ fn text(parameter: &mut Value) {
     let bounds = match parameter["name"].as_str() {
         Some("Idempotency-Key") => json!({ "pattern": "^[!-~]+$", "minLength": 1, "maxLength": once::MAX_KEY }),
         Some("commit") => json!({ "pattern": "^[0-9A-Fa-f]{40}$" }),
-        // Something beside white space.
-        Some("q") => json!({ "pattern": "\\S", "minLength": 1, "maxLength": search::MAX_QUESTION }),
+        Some("q") => json!({ "pattern": "^[^\\x00]*$", "minLength": 1, "maxLength": search::MAX_QUESTION }),
         _ => return,
     };
-    if let (Some(schema), Value::Object(bounds)) = (parameter["schema"].as_object_mut(), bounds) {
+    if let (Some(Value::Object(schema)), Value::Object(bounds)) = (parameter.get_mut("schema"), bounds) {
         schema.extend(bounds);
     }
 }

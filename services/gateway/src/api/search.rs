@@ -106,8 +106,7 @@ impl SearchApi {
         /// At most this many, up to 50; 10 if absent.
         limit: Query<Option<Limit<MAX_LIMIT>>>,
     ) -> Result<Json<SearchResult>, ApiError> {
-        let question = q.0.trim().to_owned();
-        if question.is_empty() || question.chars().count() > MAX_QUESTION {
+        if !(1..=MAX_QUESTION).contains(&q.0.chars().count()) {
             let detail = format!("`q` must have between 1 and {MAX_QUESTION} characters.");
             return Err(ApiError::bad_request("bad_question", detail));
         }
@@ -116,7 +115,7 @@ impl SearchApi {
             Some(id) => Some(self.app.repository(&auth.0, RepositoryId::from_uuid(id)).await?.id),
             None => None,
         };
-        let query = self.query(question, limit).await?;
+        let query = self.query(q.0.trim().to_owned(), limit).await?;
         let hits = self.app.store.search(auth.0.workspace, repository, &query).await?;
         let outcome = match hits.is_empty() {
             false => SearchOutcome::Found,

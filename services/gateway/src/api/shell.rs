@@ -73,10 +73,8 @@ impl Shell {
                 request.extensions_mut().insert(who);
             }
         }
-        // No text in the database holds one, and asking it for one is an error there.
-        if request.uri().path_and_query().is_some_and(|asked| asked.as_str().contains("%00")) {
-            let detail = "The address has a NUL character. Remove it.".to_owned();
-            let refused = Problem::new(StatusCode::BAD_REQUEST, "malformed_request", Some(detail));
+        if let Some(detail) = no_text(&request) {
+            let refused = Problem::new(StatusCode::BAD_REQUEST, "malformed_request", Some(detail.to_owned()));
             return Err(Box::new(refused.into_response()));
         }
         request.extensions_mut().insert(ip);
@@ -179,6 +177,21 @@ impl Extras {
             headers.append(header::SET_COOKIE, value);
         }
     }
+}
+
+/// What is wrong with the characters of a request, if anything is.
+fn no_text(request: &Request) -> Option<&'static str> {
+    // No text in the database holds one, and asking it for one is an error there.
+    if request.uri().path_and_query().is_some_and(|asked| asked.as_str().contains("%00")) {
+        return Some("The address has a NUL character. Remove it.");
+    }
+    // Whoever reads it as a text would take the request for one without a key, and do it twice.
+    if request.headers().get_all("idempotency-key").iter().any(|key| key.to_str().is_err()) {
+        return Some(
+            "`Idempotency-Key` has characters that are not ASCII. Use 1 to 255 printable ones without spaces.",
+        );
+    }
+    None
 }
 
 /// The span of a request, which continues the caller's trace. Named by the operation's path, not by the request's.

@@ -142,6 +142,8 @@ async fn keys_are_of_a_user_and_of_a_day() {
         let (status, problem) = post(&fixture, "/api/v1/prompts", bad, &fresh).await;
         assert_eq!((status, problem["code"].as_str()), (400, Some("bad_idempotency_key")), "{bad:?}");
     }
+    let (status, problem) = post(&fixture, "/api/v1/prompts", "schlüssel", &fresh).await;
+    assert_eq!((status, problem["code"].as_str()), (400, Some("malformed_request")), "not taken for no key: {problem}");
     fixture.stop().await;
 }
 
