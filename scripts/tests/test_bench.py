@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "bench" /
 
 import corpus  # noqa: E402
 import report  # noqa: E402
-from memory import Series, memory_of, tree  # noqa: E402
+from memory import memory_of, tree  # noqa: E402
 
 
 class Percentiles(unittest.TestCase):
@@ -30,11 +30,6 @@ class Percentiles(unittest.TestCase):
 
 
 class Memory(unittest.TestCase):
-    def test_thirds_hold_every_sample_once(self):
-        series = Series(proportional=[1, 9, 2, 3, 4, 8, 5])
-        self.assertEqual([series.third(number) for number in range(3)], [9, 3, 8])
-        self.assertEqual(Series().third(2), 0)
-
     def test_a_process_and_what_is_below_it(self):
         with subprocess.Popen(["sleep", "60"]) as child:
             try:
