@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
-use caffeine_e2e::SERVICES;
 use caffeine_testkit::TestBus;
 use futures::StreamExt as _;
 use tokio::task::JoinHandle;
@@ -22,40 +21,19 @@ pub(crate) struct Heard {
     pub(crate) body: Bytes,
 }
 
-/// A delivery that came although nobody had handed back the one before: its reader had died, or was taken for dead.
-#[derive(Debug, Clone)]
-pub(crate) struct Again {
-    /// Kind of the message, and its key behind `#`.
-    pub(crate) what: String,
-    pub(crate) at: SystemTime,
-    /// Since the last sign of life of the delivery before.
-    pub(crate) after: Duration,
-}
-
-impl Again {
-    /// Whether it is the message that a fault names: a kind, or a kind with a key.
-    pub(crate) fn is(&self, message: &str) -> bool {
-        self.what == message || self.what.split('#').next() == Some(message)
-    }
-}
-
 /// What is known about one stored message: its deliveries are numbered from 1.
 #[derive(Debug, Default)]
 struct Deliveries {
     last: u64,
     handed_back: BTreeSet<u64>,
-    what: String,
-    /// When each was sent to a reader, and when its reader last said that it works. Kept beside the numbers above, since
-    /// what is heard on one subscription may be read after what followed it on another one.
-    came: BTreeMap<u64, SystemTime>,
-    alive: BTreeMap<u64, SystemTime>,
 }
 
 #[derive(Debug, Default)]
 struct Notes {
     deliveries: BTreeMap<(String, u64), Deliveries>,
-    /// Streams of messages that came again although nobody had handed them back: one entry per such delivery.
-    silent_redeliveries: Vec<String>,
+    /// Streams of messages that came again although nobody had handed them back, and when their new readers were first
+    /// heard of: one entry per such delivery.
+    silent_redeliveries: Vec<(String, SystemTime)>,
     handed_back: u64,
     /// Words that bring a message back or end it, after a later delivery had been heard of. An acknowledgement is none of
     /// them: the work is done, and a process that is frozen in between sends when it wakes what it had begun to say.
@@ -66,19 +44,18 @@ struct Notes {
 /// A listener; it ends when dropped.
 pub(crate) struct Watch {
     notes: Arc<Mutex<Notes>>,
-    listening: Vec<JoinHandle<()>>,
+    listening: [JoinHandle<()>; 2],
 }
 
 impl Watch {
     pub(crate) async fn start(bus: &TestBus) -> Self {
         let notes = Arc::new(Mutex::new(Notes::default()));
         let prefix = format!("{}_", bus.prefix());
-        let acknowledged = prefix.clone();
         let mut settlements = bus.client().subscribe("$JS.ACK.>").await.expect("the broker takes subscriptions");
         let into = Arc::clone(&notes);
         let hearing_settlements = tokio::spawn(async move {
             while let Some(message) = settlements.next().await {
-                if let Some(settled) = Settled::read(&message.subject, &acknowledged) {
+                if let Some(settled) = Settled::read(&message.subject, &prefix) {
                     lock(&into).settled(settled, &message.payload);
                 }
             }
@@ -100,22 +77,7 @@ impl Watch {
                 }
             }
         });
-        let mut listening = vec![hearing_settlements, hearing_work];
-        for service in SERVICES {
-            let inbox = format!("_INBOX_{service}.>");
-            let mut answers = bus.client().subscribe(inbox).await.expect("the broker takes subscriptions");
-            let (into, prefix) = (Arc::clone(&notes), prefix.clone());
-            listening.push(tokio::spawn(async move {
-                while let Some(message) = answers.next().await {
-                    // Only what is delivered from a stream has to be acknowledged.
-                    let delivered = message.reply.and_then(|reply| Settled::read(&reply, &prefix));
-                    if let Some(delivered) = delivered {
-                        lock(&into).delivered(delivered, &message.headers.unwrap_or_default());
-                    }
-                }
-            }));
-        }
-        Self { notes, listening }
+        Self { notes, listening: [hearing_settlements, hearing_work] }
     }
 
     /// Forgets what was heard: a new seed begins.
@@ -130,25 +92,16 @@ impl Watch {
 
     /// How many messages of these streams came again although nobody had handed them back.
     pub(crate) fn silent_redeliveries(&self, of: impl Fn(&str) -> bool) -> usize {
-        self.notes().silent_redeliveries.iter().filter(|stream| of(stream)).count()
+        self.notes().silent_redeliveries.iter().filter(|(stream, _)| of(stream)).count()
     }
 
-    /// Deliveries that came although nobody had handed back the one before.
-    pub(crate) fn again(&self) -> Vec<Again> {
+    /// When such a message of a stream was first heard of after a moment. Its reader has had it for up to a third of the
+    /// ack wait by then. Deliveries themselves are not listened to: whoever listens to the inbox of a reader that is gone
+    /// makes the broker believe that it is still there.
+    pub(crate) fn first_silent_redelivery(&self, stream: &str, after: SystemTime) -> Option<SystemTime> {
         let notes = self.notes();
-        let mut again = Vec::new();
-        for message in notes.deliveries.values() {
-            for (number, at) in &message.came {
-                let Some(came) = number.checked_sub(1).and_then(|before| message.came.get(&before)) else { continue };
-                if message.handed_back.contains(&(number - 1)) {
-                    continue;
-                }
-                let last = message.alive.get(&(number - 1)).unwrap_or(came).max(came);
-                let after = at.duration_since(*last).unwrap_or_default();
-                again.push(Again { what: message.what.clone(), at: *at, after });
-            }
-        }
-        again
+        let found = notes.silent_redeliveries.iter().filter(|(of, at)| of == stream && *at >= after);
+        found.map(|(_, at)| *at).min()
     }
 
     /// How many deliveries were handed back.
@@ -197,25 +150,15 @@ impl Settled {
 }
 
 impl Notes {
-    fn delivered(&mut self, delivered: Settled, headers: &HeaderMap) {
-        let header = |name: &str| headers.get(name).map(ToString::to_string).unwrap_or_default();
-        let known = self.deliveries.entry((delivered.stream, delivered.sequence)).or_default();
-        known.what = format!("{}#{}", header("Caffeine-Kind"), header("Caffeine-Key"));
-        known.came.insert(delivered.delivery, SystemTime::now());
-    }
-
     fn settled(&mut self, settled: Settled, word: &[u8]) {
         let Settled { stream, sequence, delivery } = settled;
         let word = String::from_utf8_lossy(word);
         let known = self.deliveries.entry((stream.clone(), sequence)).or_default();
         if delivery > known.last {
             if delivery > 1 && !known.handed_back.contains(&(delivery - 1)) {
-                self.silent_redeliveries.push(stream.clone());
+                self.silent_redeliveries.push((stream.clone(), SystemTime::now()));
             }
             known.last = delivery;
-        }
-        if word.starts_with("+WPI") {
-            known.alive.insert(delivery, SystemTime::now());
         }
         if word.starts_with("-NAK") {
             known.handed_back.insert(delivery);
