@@ -34,6 +34,12 @@ impl Address {
 
     /// The same for an address that a redirect leads to.
     pub(super) fn check(url: Url) -> Result<Self, CloneError> {
+        // As it is stored and shown: what is not ASCII takes three times the room there.
+        if url.as_str().len() > MAX_ADDRESS_BYTES {
+            return Err(refused(format!(
+                "The address is too long: it may have {MAX_ADDRESS_BYTES} bytes when encoded"
+            )));
+        }
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refused(hint(url.as_str())));
         }
@@ -172,6 +178,7 @@ mod tests {
         refused("--upload-pack=s3cret", "not complete");
         refused("https://", "");
         refused(&format!("https://h/{}", "a".repeat(3_000)), "too long");
+        refused(&format!("https://h/{}", "ö".repeat(900)), "encoded");
     }
 
     #[test]
