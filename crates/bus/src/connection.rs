@@ -176,7 +176,7 @@ impl Bus {
         headers: async_nats::HeaderMap,
         body: Bytes,
     ) -> Result<(), PublishError> {
-        let bytes = body.len();
+        let (bytes, started) = (body.len(), Instant::now());
         let sent = async {
             let acknowledgement = self.publisher.publish_with_headers(subject.clone(), headers, body).await?;
             acknowledgement.await
@@ -190,7 +190,7 @@ impl Bus {
         };
         match answer {
             Ok(_) => {
-                metrics::get().sent(stream);
+                metrics::get().sent(stream, started.elapsed());
                 Ok(())
             }
             Err(error) => Err(PublishError::classify(error, subject, stream, bytes)),

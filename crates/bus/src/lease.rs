@@ -16,8 +16,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::Bus;
 use crate::reconnect::Reconnects;
+use crate::{Bus, metrics};
 
 /// Why a settlement did not reach the broker.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +65,10 @@ impl Lease {
             if !self.shared.is_ours() {
                 return Err(last);
             }
+            let started = Instant::now();
             match self.shared.say(kind).await {
                 Ok(()) => {
+                    metrics::get().confirmed("settle", started.elapsed());
                     *self.shared.fresh() = None;
                     return Ok(());
                 }

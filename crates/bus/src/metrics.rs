@@ -10,6 +10,7 @@ pub(crate) struct Metrics {
     process_duration: Histogram<f64>,
     consumed: Counter<u64>,
     sent: Counter<u64>,
+    operation_duration: Histogram<f64>,
     age: Histogram<f64>,
     inflight: UpDownCounter<i64>,
     redelivered: Counter<u64>,
@@ -43,6 +44,11 @@ impl Metrics {
             sent: meter
                 .u64_counter("messaging.client.sent.messages")
                 .with_description("Messages stored by the broker.")
+                .build(),
+            operation_duration: meter
+                .f64_histogram("messaging.client.operation.duration")
+                .with_unit("s")
+                .with_description("Until the broker has confirmed that a message is stored, or settled.")
                 .build(),
             age: meter
                 .f64_histogram("caffeine.work.age")
@@ -98,8 +104,14 @@ impl Metrics {
         self.process_duration.record(took.as_secs_f64(), &labels);
     }
 
-    pub(crate) fn sent(&self, stream: &str) {
+    pub(crate) fn sent(&self, stream: &str, took: Duration) {
         self.sent.add(1, &[KeyValue::new("stream", stream.to_owned())]);
+        self.confirmed("send", took);
+    }
+
+    /// The broker has confirmed something: `send` or `settle`.
+    pub(crate) fn confirmed(&self, operation: &'static str, took: Duration) {
+        self.operation_duration.record(took.as_secs_f64(), &[KeyValue::new("operation", operation)]);
     }
 
     pub(crate) fn lease_lost(&self, stage: &'static str) {

@@ -13,6 +13,7 @@ pub struct Metrics {
     pages: Counter<u64>,
     page_duration: Histogram<f64>,
     model_tokens: Counter<u64>,
+    stored_answers: Counter<u64>,
     model_calls: Counter<u64>,
     model_call_duration: Histogram<f64>,
     model_cost: Counter<f64>,
@@ -30,10 +31,14 @@ impl Metrics {
     #[must_use]
     pub fn new(prices: Prices) -> Self {
         let meter = global::meter("caffeine-doc-writer");
+        let stored_answers = meter.u64_counter("caffeine.llm.cache_hit").with_unit("{answer}").build();
+        // What may never happen is counted from 0: the first time would else not be seen as an increase.
+        stored_answers.add(0, &[]);
         Self {
             pages: meter.u64_counter("caffeine.write.pages").with_unit("{page}").build(),
             page_duration: meter.f64_histogram("caffeine.write.page_duration").with_unit("s").build(),
             model_tokens: meter.u64_counter("caffeine.write.model_tokens").with_unit("{token}").build(),
+            stored_answers,
             model_calls: meter.u64_counter("caffeine.llm.calls").with_unit("{call}").build(),
             model_call_duration: meter.f64_histogram("caffeine.llm.call").with_unit("s").build(),
             model_cost: meter.f64_counter("caffeine.llm.cost_usd").build(),
@@ -50,6 +55,11 @@ impl Metrics {
     /// A page was given up.
     pub(crate) fn failed(&self) {
         self.pages.add(1, &[KeyValue::new("outcome", "failed")]);
+    }
+
+    /// A page asked what had been answered, and paid for, before.
+    pub(crate) fn answered_before(&self) {
+        self.stored_answers.add(1, &[]);
     }
 
     /// A call has ended, with an answer (`ok`) or with a word for why not.

@@ -70,6 +70,7 @@ impl Asker<'_> {
             CallTurn::Taken => return Err(AskError::Taken),
             CallTurn::Answered(response) => {
                 tracing::info!(slug = self.slug, "stored answer used");
+                self.metrics.answered_before();
                 return Ok(response);
             }
         }

@@ -90,15 +90,24 @@ async fn one_trace_from_the_request_to_the_published_page() {
     let request = ("caffeine-gateway".to_owned(), "POST /api/v1/repositories".to_owned());
     // Spans arrive in batches, every five seconds.
     let asked = Instant::now();
-    let spans = loop {
-        let found = receiver.traces().into_values().find(|spans| spans.contains(&request)).unwrap_or_default();
-        if expected.is_subset(&found) {
+    let (trace, spans) = loop {
+        let found = receiver.traces().into_iter().find(|(_, spans)| spans.contains(&request)).unwrap_or_default();
+        if expected.is_subset(&found.1) {
             break found;
         }
-        let missing: Vec<_> = expected.difference(&found).collect();
+        let missing: Vec<_> = expected.difference(&found.1).collect();
         assert!(asked.elapsed() < PATIENCE, "missing {missing:?} in {:#?}", receiver.traces());
         tokio::time::sleep(Duration::from_millis(500)).await;
     };
     // A batch of a large repository would drown it: it links to the run's trace and begins one of its own.
     assert!(!spans.iter().any(|(_, name)| name == "process files.batch"), "{spans:?}");
+
+    // From a line of a log to its trace, across services.
+    for (service, message) in [("gateway", "run asked for"), ("cloner", "repository fetched and listed")] {
+        let logs = stack.pods().filter(|(name, _)| *name == service).map(|(_, process)| process.log().to_owned());
+        let text: String = logs.map(|log| std::fs::read_to_string(log).unwrap_or_default()).collect();
+        let line = text.lines().find(|line| line.contains(message)).unwrap_or_else(|| panic!("{service}: {text}"));
+        let line: serde_json::Value = serde_json::from_str(line).expect("a log has a JSON object per line");
+        assert_eq!(line["span"]["trace_id"], trace, "{service}: {line}");
+    }
 }
